@@ -1,0 +1,35 @@
+# `make serve` runs the bundled models, `make test` proves the project; both make their environment first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: serve test check format models lock clean
+
+serve: $(VENV)/service.stamp
+	$(BIN)/chainzrule serve --repository deploy/models
+
+test: check
+	$(BIN)/pytest
+
+check: $(VENV)/all.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/all.stamp
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+# What serving needs, without torch; a stamp says what is installed.
+$(VENV)/service.stamp: pyproject.toml service/requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint tests/constraints.lock --editable .
+	touch $@
+
+$(VENV)/all.stamp: pyproject.toml tests/constraints.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint tests/constraints.lock --editable '.[export,dev]'
+	touch $@ $(VENV)/service.stamp
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
