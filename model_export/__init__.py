@@ -1,0 +1,1 @@
+"""The offline half: train ChainzRule networks, calibrate their reliability, export both as one ONNX graph."""

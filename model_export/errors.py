@@ -1,0 +1,21 @@
+"""Everything the offline half refuses, each error saying what was wrong, where, and what to do."""
+
+
+class ModelExportError(Exception):
+    """The base of this module's errors; the command line prints one as a sentence, without a traceback."""
+
+
+class DataError(ModelExportError, ValueError):
+    """A table or its labels cannot be learned from as they are."""
+
+
+class DataNotFoundError(ModelExportError):
+    """A public data set is neither in the local folder nor to be had from its source."""
+
+
+class ExportError(ModelExportError):
+    """A network cannot be turned into a version folder."""
+
+
+class VerificationError(ModelExportError):
+    """An exported graph does not do what its manifest or its network says."""
