@@ -1,0 +1,6 @@
+"""Training: from a raw table to a fitted network."""
+
+from model_export.training.estimator import ChainzRuleClassifier
+from model_export.training.schedule import Schedule
+
+__all__ = ["ChainzRuleClassifier", "Schedule"]
