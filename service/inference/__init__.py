@@ -1,0 +1,1 @@
+"""The core: models, the repository that holds them, and running them. Knows no HTTP."""

@@ -1,0 +1,39 @@
+"""Checking the values of rows before they reach a graph."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import EmptyBatchError, NonFiniteValueError, TooManyRowsError
+from service.manifest import TableInput
+
+
+def check_count(rows: int, limit: int) -> None:
+    """Raise EmptyBatchError or TooManyRowsError unless 1 ≤ `rows` ≤ `limit`."""
+    if rows == 0:
+        raise EmptyBatchError("there are no rows to predict: send at least one")
+    if rows > limit:
+        raise TooManyRowsError(
+            f"{rows} rows are more than the {limit} allowed in one request: send several, or raise max_rows"
+        )
+
+
+def check_values(rows: NDArray[np.float32], table: TableInput) -> None:
+    """Check rows [N, features]: finite, or NaN where the model accepts a missing value.
+
+    Raises:
+        NonFiniteValueError: naming the first row and feature at fault.
+
+    """
+    if np.isfinite(rows).all():
+        return
+    accepted = np.array([feature.may_be_missing for feature in table.features])
+    faults = np.argwhere(np.isinf(rows) | (np.isnan(rows) & ~accepted))
+    if len(faults):
+        row, column = faults[0]
+        name = table.names[column]
+        what = (
+            f"{name} of row {row} is missing, and this model was trained with its value always known"
+            if np.isnan(rows[row, column])
+            else f"{name} of row {row} is infinite, or too large for a 32-bit float"
+        )
+        raise NonFiniteValueError(f"{what}: send a finite number", row=int(row), field=name)

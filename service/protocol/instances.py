@@ -1,0 +1,175 @@
+"""The friendly protocol's bodies: instances to rows, scores to predictions."""
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from service.errors import (
+    MalformedRequestError,
+    MissingFeatureError,
+    ServiceError,
+    UnknownFeatureError,
+    WrongTypeError,
+)
+from service.inference.model import Scores
+from service.inference.rows import check_count, check_values
+from service.manifest import Manifest
+
+_SHAPE: Final = 'send {"instances": [...]}, each instance an object by feature name or a list of numbers'
+
+
+class InstanceCodec:
+    """Reads `{"instances": [...]}` and writes `{"predictions": [...]}` for one model.
+
+    The decoder is compiled for the model's features, so that a good body is decoded and checked in one pass; only a
+    bad one is looked at again, slowly, to say precisely what is wrong with it.
+
+    Args:
+        manifest: the model's.
+        max_rows: most rows in one request.
+
+    """
+
+    def __init__(self, manifest: Manifest, max_rows: int) -> None:
+        self._manifest = manifest
+        self._table = table = manifest.input
+        self._max_rows = max_rows
+        fields = [(f"feature_{index}", float | None) for index in range(len(table.features))]
+        row = msgspec.defstruct(
+            "Row",
+            fields,
+            rename={field: name for (field, _), name in zip(fields, table.names, strict=True)},
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        body = msgspec.defstruct("Body", [("instances", list[row | list[float | None]])])  # type: ignore[valid-type]
+        self._decoder = msgspec.json.Decoder(body)
+
+    def read(self, body: bytes) -> NDArray[np.float32]:
+        """Return the rows [N, features] of a request body; null becomes NaN.
+
+        Raises:
+            ServiceError: what is wrong with the body, and in which row and field.
+
+        """
+        try:
+            (instances,) = msgspec.structs.astuple(self._decoder.decode(body))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise self._diagnose(body, error) from None
+        check_count(len(instances), self._max_rows)
+        width = len(self._table.features)
+        if any(type(instance) is list and len(instance) != width for instance in instances):
+            raise next(self._faults(instances))
+        values = [row if type(row) is list else msgspec.structs.astuple(row) for row in instances]
+        with np.errstate(over="ignore"):
+            rows = np.array(values, dtype=np.float32)
+        check_values(rows, self._table)
+        return rows
+
+    def write(self, scores: Scores) -> bytes:
+        """Return the answer's JSON: one prediction per row, its reliability beside it."""
+        manifest = self._manifest
+        classes, features = manifest.classes, manifest.input.names
+        columns = zip(
+            scores["label"].tolist(),
+            scores["probabilities"],
+            scores["reliability"],
+            scores["typicality"],
+            scores["boundary_distance"],
+            scores["jacobian_norm"],
+            scores["tail_ratio"],
+            scores["sensitivity"],
+            strict=True,
+        )
+        predictions = [
+            {
+                "label": classes[label],
+                "probabilities": dict(zip(classes, probabilities, strict=True)),
+                "reliability": {
+                    "score": reliability,
+                    "typicality": typicality,
+                    "boundary_distance": boundary_distance,
+                    "jacobian_norm": jacobian_norm,
+                    "tail_ratio": tail_ratio,
+                    "sensitivity": dict(zip(features, sensitivity, strict=True)),
+                },
+            }
+            for (
+                label,
+                probabilities,
+                reliability,
+                typicality,
+                boundary_distance,
+                jacobian_norm,
+                tail_ratio,
+                sensitivity,
+            ) in columns
+        ]
+        answer = {
+            "model_name": manifest.name,
+            "model_version": str(manifest.version),
+            "predictions": predictions,
+        }
+        return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+
+    def _diagnose(self, body: bytes, error: Exception) -> ServiceError:
+        """Return what is wrong with a body that the decoder refused."""
+        try:
+            content = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+            return MalformedRequestError(f"the body is not JSON: {fault}")
+        if not isinstance(content, dict) or not isinstance(content.get("instances"), list):
+            return MalformedRequestError(f"the body has no list of instances: {_SHAPE}")
+        return next(self._faults(content["instances"]), MalformedRequestError(f"{error}: {_SHAPE}"))
+
+    def _faults(self, instances: Sequence[Any]) -> Iterator[ServiceError]:
+        """Yield what is wrong with each instance in turn."""
+        names = self._table.names
+        for row, instance in enumerate(instances):
+            if isinstance(instance, dict):
+                yield from _name_faults(row, instance, names)
+                values = instance
+            elif isinstance(instance, list):
+                if len(instance) != len(names):
+                    yield WrongTypeError(
+                        f"row {row} has {len(instance)} values and the model takes {len(names)}: {', '.join(names)}",
+                        row=row,
+                    )
+                values = dict(zip(names, instance, strict=False))
+            elif isinstance(instance, msgspec.Struct):
+                continue
+            else:
+                yield WrongTypeError(f"row {row} is {_kind(instance)}: {_SHAPE}", row=row)
+                continue
+            for name, value in values.items():
+                if isinstance(value, bool) or not isinstance(value, int | float | None):
+                    yield WrongTypeError(
+                        f"{name} of row {row} is {_kind(value)}: send a number, or null where it is unknown",
+                        row=row,
+                        field=name,
+                    )
+
+
+def _name_faults(row: int, instance: dict[str, Any], names: tuple[str, ...]) -> Iterator[ServiceError]:
+    absent = [name for name in names if name not in instance]
+    for name in instance:
+        if name not in names:
+            near = get_close_matches(name, absent or names, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"the model takes {', '.join(names)}"
+            yield UnknownFeatureError(f"row {row} has an unknown feature {name!r}: {hint}", row=row, field=name)
+    if absent:
+        yield MissingFeatureError(
+            f"row {row} lacks {', '.join(absent)}: send every feature, null where its value is unknown",
+            row=row,
+            field=absent[0],
+        )
+
+
+def _kind(value: object) -> str:
+    kinds = {bool: "a boolean", str: "a text", dict: "an object", list: "a list", type(None): "null"}
+    return kinds.get(type(value), "a number")

@@ -1,0 +1,88 @@
+"""`/v2`: the Open Inference Protocol, health and metadata included."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from service import __version__
+from service.inference.model import Model
+from service.inference.repository import Repository
+from service.manifest import OUTPUTS, output_shape
+from service.protocol.documentation import INFER
+from service.protocol.exchange import Exchange
+from service.protocol.tensors import TensorCodec
+
+PLATFORM = "onnx_onnxv1"
+
+
+def open_inference_router(repository: Repository, exchange: Exchange, max_rows: int) -> APIRouter:
+    """Return the routes under /v2; the arguments are those of `predict_router`."""
+    router = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
+
+    async def answer(request: Request, model: Model) -> Response:
+        return await exchange.answer(request, model, TensorCodec(model, max_rows))
+
+    @router.get("")
+    async def server_metadata() -> dict[str, Any]:
+        """Name the server and the protocol's extensions it has."""
+        return {"name": "chainzrule", "version": __version__, "extensions": []}
+
+    @router.get("/health/live")
+    async def live() -> dict[str, bool]:
+        """Say that the process answers."""
+        return {"live": True}
+
+    # The protocol's text calls the field `live` here too; clients look for `ready`.
+    @router.get("/health/ready", responses={503: {"description": "not ready"}})
+    async def ready() -> Response:
+        """Say whether models are loaded and requests will be answered."""
+        state = repository.ready
+        return JSONResponse({"ready": state, "live": True}, status_code=200 if state else 503)
+
+    @router.get("/models/{name}")
+    async def model_metadata(name: str) -> dict[str, Any]:
+        """Describe the newest version of a model: its tensors and what they mean."""
+        return _metadata(repository, repository.get(name))
+
+    @router.get("/models/{name}/versions/{version}")
+    async def version_metadata(name: str, version: str) -> dict[str, Any]:
+        """Describe one version of a model."""
+        return _metadata(repository, repository.get(name, version))
+
+    @router.get("/models/{name}/ready")
+    async def model_ready(name: str) -> dict[str, Any]:
+        """Say whether a model is being served."""
+        return {"name": repository.get(name).manifest.name, "ready": True}
+
+    @router.get("/models/{name}/versions/{version}/ready")
+    async def version_ready(name: str, version: str) -> dict[str, Any]:
+        """Say whether one version of a model is being served."""
+        return {"name": repository.get(name, version).manifest.name, "ready": True}
+
+    @router.post("/models/{name}/infer", openapi_extra=INFER)
+    async def infer(request: Request, name: str) -> Response:
+        """Score rows with the newest version of a model."""
+        return await answer(request, repository.get(name))
+
+    @router.post("/models/{name}/versions/{version}/infer", openapi_extra=INFER)
+    async def infer_version(request: Request, name: str, version: str) -> Response:
+        """Score rows with one version of a model."""
+        return await answer(request, repository.get(name, version))
+
+    return router
+
+
+def _metadata(repository: Repository, model: Model) -> dict[str, Any]:
+    manifest = model.manifest
+    return {
+        "name": manifest.name,
+        "versions": [str(version) for version in repository.versions(manifest.name)],
+        "platform": PLATFORM,
+        "inputs": [{"name": manifest.input.tensor, "datatype": "FP32", "shape": [-1, len(manifest.input.features)]}],
+        "outputs": [
+            {"name": output.name, "datatype": output.datatype, "shape": [-1, *output_shape(output, manifest)]}
+            for output in OUTPUTS
+        ],
+    }

@@ -1,0 +1,54 @@
+"""`/v1`: the friendly protocol, in the shape of KServe's V1."""
+
+from weakref import WeakKeyDictionary
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.inference.model import Model
+from service.inference.repository import Repository
+from service.protocol.documentation import PREDICT
+from service.protocol.exchange import Exchange
+from service.protocol.instances import InstanceCodec
+
+
+def predict_router(repository: Repository, exchange: Exchange, max_rows: int) -> APIRouter:
+    """Return the routes under /v1.
+
+    Args:
+        repository: the models.
+        exchange: answers predictions.
+        max_rows: most rows in one request.
+
+    """
+    router = APIRouter(prefix="/v1/models", tags=["predict"])
+    codecs: WeakKeyDictionary[Model, InstanceCodec] = WeakKeyDictionary()
+
+    async def answer(request: Request, model: Model) -> Response:
+        codec = codecs.get(model)
+        if codec is None:
+            codec = codecs[model] = InstanceCodec(model.manifest, max_rows)
+        return await exchange.answer(request, model, codec)
+
+    @router.get("")
+    async def list_models() -> dict[str, list[str]]:
+        """Name the models being served."""
+        return {"models": sorted({model.manifest.name for model in repository})}
+
+    @router.get("/{name}")
+    async def describe_model(name: str) -> dict[str, str | bool]:
+        """Say whether a model is being served."""
+        return {"name": repository.get(name).manifest.name, "ready": True}
+
+    @router.post("/{name}:predict", openapi_extra=PREDICT)
+    async def predict(request: Request, name: str) -> Response:
+        """Predict with the newest version of a model; each prediction comes with its reliability."""
+        return await answer(request, repository.get(name))
+
+    @router.post("/{name}/versions/{version}:predict", openapi_extra=PREDICT)
+    async def predict_version(request: Request, name: str, version: str) -> Response:
+        """Predict with one version of a model."""
+        return await answer(request, repository.get(name, version))
+
+    return router
