@@ -1,0 +1,43 @@
+"""A manifest as a card to read."""
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from service.manifest import Manifest
+
+
+def card(manifest: Manifest) -> Group:
+    """Return the manifest laid out for a terminal."""
+    reference, evaluation, training = manifest.reference, manifest.evaluation, manifest.training
+    facts = Table.grid(padding=(0, 2))
+    auroc = "no wrong row" if evaluation.error_auroc is None else f"{evaluation.error_auroc:.3f}"
+    for name, value in {
+        "classes": ", ".join(manifest.classes),
+        "network": f"{' → '.join(map(str, manifest.network.widths))}, {manifest.network.activation}, "
+        f"{manifest.network.parameters:,} parameters",
+        "trained on": f"{training.data}; {training.rows} rows, stopped by {training.validation_rows} others after "
+        f"{training.epochs} epochs, seed {training.seed}",
+        "DREG λ": training.dreg,
+        "calibrated on": f"{reference.rows} held-out rows: mean ‖J‖ {reference.jacobian_norm:.3f}, "
+        f"τ {reference.tail_ratio:.3f}, temperature {reference.temperature:.2f}, "
+        f"smallest typicality {reference.smallest_typicality:.4f}",
+        "tested on": f"{evaluation.rows} rows: accuracy {evaluation.accuracy:.3f} (always the commonest class "
+        f"{evaluation.majority_accuracy:.3f}), log loss {evaluation.log_loss:.3f}, τ {evaluation.tail_ratio:.3f}",
+        "reliability": f"mean {evaluation.mean_reliability:.3f} beside accuracy {evaluation.accuracy:.3f}; "
+        f"ranks wrong below right with AUROC {auroc}",
+        "typicality": f"below 0.05 on {evaluation.typicality_below_0_05:.3f} of the test rows",
+    }.items():
+        facts.add_row(Text(name, style="bold"), value)
+
+    features = Table("feature", "unit", "range in training", "mean ± deviation", "null")
+    for feature in manifest.input.features:
+        features.add_row(
+            feature.name,
+            feature.unit or "",
+            f"{feature.minimum:g} … {feature.maximum:g}",
+            f"{feature.mean:.4g} ± {feature.standard_deviation:.4g}",
+            "accepted" if feature.may_be_missing else "refused",
+        )
+    title = Text(f"{manifest.name} version {manifest.version}", style="bold cyan")
+    return Group(title, manifest.description, "", facts, "", features)

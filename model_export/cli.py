@@ -1,0 +1,28 @@
+"""`chainzrule` on the command line; `serve` needs the service alone, everything else the `export` extra."""
+
+import sys
+
+USAGE = """\
+usage: chainzrule serve [--repository DIR] [--host HOST] [--port PORT] ...
+
+train, verify and inspect are not installed here ({missing} is missing). To have them:
+    pip install 'chainzrule[export]'
+"""
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    if sys.argv[1:2] == ["serve"]:
+        from service.__main__ import main as serve  # noqa: PLC0415 - the offline half must not load it for nothing
+
+        serve(sys.argv[2:], program="chainzrule serve")
+        return
+    try:
+        from model_export.commands import app  # noqa: PLC0415 - absent in an installation that only serves
+    except ModuleNotFoundError as error:
+        sys.exit(USAGE.format(missing=error.name))
+    app()
+
+
+if __name__ == "__main__":
+    main()

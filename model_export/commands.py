@@ -1,0 +1,72 @@
+"""The commands of the offline half."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from model_export.card import card
+from model_export.errors import ModelExportError
+from model_export.graph.folder_check import check_folder
+from model_export.tasks import TASKS
+from service.errors import InvalidModelError
+from service.manifest import read_manifest
+
+app = typer.Typer(
+    help="Train ChainzRule networks, export them with their derivatives, serve them with their reliability.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+
+Folder = Annotated[Path, typer.Argument(help="A version folder, <repository>/<name>/<version>.")]
+
+
+@app.command()
+def train(
+    task: Annotated[str, typer.Argument(help=f"A built-in task: {', '.join(TASKS)}.")],
+    repository: Annotated[Path, typer.Option(help="Where <name>/<version>/ is written.")] = Path("models"),
+    version: Annotated[int | None, typer.Option(min=1, help="The next free one unless given.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the split, the start and the order of the rows.")] = 0,
+) -> None:
+    """Train a built-in task, calibrate it on held-out rows, and export it, verified."""
+    if task not in TASKS:
+        _fail(f"no task is called {task!r}; there are {', '.join(TASKS)}")
+    try:
+        folder = TASKS[task].export(repository, version=version, seed=seed, progress=console.is_terminal)
+    except ModelExportError as error:
+        _fail(str(error))
+    console.print(card(read_manifest(folder)))
+    console.print(f"written to {folder}; serve it: chainzrule serve --repository {repository}", soft_wrap=True)
+
+
+@app.command()
+def verify(folder: Folder) -> None:
+    """Check a version folder: its files, its graph, and its derivatives against finite differences."""
+    try:
+        for finding in check_folder(folder):
+            console.print(f"[green]ok[/green]  {finding}", soft_wrap=True)
+    except (ModelExportError, InvalidModelError) as error:
+        _fail(str(error))
+
+
+@app.command()
+def inspect(folder: Folder) -> None:
+    """Show the manifest of a version folder as a card."""
+    try:
+        console.print(card(read_manifest(folder)))
+    except InvalidModelError as error:
+        _fail(str(error))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+def serve() -> None:
+    """Serve a repository over HTTP; `chainzrule serve --help` has its settings."""
+    raise AssertionError("chainzrule.cli runs serve before the offline half is loaded")
+
+
+def _fail(message: str) -> None:
+    Console(stderr=True).print(f"[red]error[/red]  {message}", soft_wrap=True, highlight=False)
+    raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""The graph: everything a row is answered with, as one module, made small, exported and verified."""

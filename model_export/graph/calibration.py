@@ -1,0 +1,99 @@
+"""From a fitted estimator and held-out rows to a scorer."""
+
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from model_export.chainzrule import tail_ratio
+from model_export.errors import DataError
+from model_export.graph.scorer import Scorer, walk_back
+from model_export.reliability import Confidence, ConformalScale, Signature, fit_temperature
+from model_export.reliability.confidence import log_odds
+from model_export.training import ChainzRuleClassifier
+from model_export.training.table import read_table
+from service.manifest import JacobianKind, Reference
+
+_FEWEST_PAIR_ROWS = 20
+"""A class pair seen less often than this is normalised by the mean over all pairs."""
+
+
+class Calibration(NamedTuple):
+    """A scorer, and the figures its signals are measured against."""
+
+    scorer: Scorer
+    reference: Reference
+
+
+def calibrate(
+    estimator: ChainzRuleClassifier,
+    training: Any,
+    held_out: Any,
+    labels: ArrayLike,
+    jacobian: JacobianKind = "margin",
+) -> Calibration:
+    """Return the scorer (float64) and reference figures of a fitted estimator, calibrated on rows it has never seen.
+
+    Args:
+        estimator: fitted.
+        training: the rows it was fitted on; the signature's centre and spread are theirs.
+        held_out: calibration rows; the temperature, the p-values' scale, the mean norm and the reliability are theirs.
+        labels: the calibration rows' labels.
+        jacobian: see `Scorer`.
+
+    Raises:
+        DataError: if there are too few calibration rows, or one has a label that training did not have.
+
+    """
+    codes = _codes(estimator, labels)
+    standardiser = deepcopy(estimator.standardiser_).double()
+    network = deepcopy(estimator.network_).double()
+    with torch.no_grad():
+        seen = network.trace(standardiser(torch.from_numpy(read_table(training))))
+        trace = network.trace(standardiser(torch.from_numpy(read_table(held_out))))
+        signature = Signature.fit(seen.derivatives[0].numpy())
+        distances = signature(trace.derivatives[0])
+        scale = ConformalScale.fit(distances.numpy())
+
+        largest, classes = torch.topk(trace.logits, 2, dim=1)
+        label, runner_up = classes.unbind(1)
+        walk = walk_back(network, trace, jacobian, label, runner_up, largest[:, 0] - largest[:, 1])
+
+        temperature = fit_temperature(trace.logits.numpy(), codes)
+        confidence = log_odds(torch.softmax(trace.logits / temperature, 1).amax(1))
+        typicality = scale(distances)
+        correctness = Confidence.fit(confidence, typicality, label.numpy() == codes)
+        mean_norms = _mean_norms(walk.norm, label, runner_up, len(estimator.classes_), pairwise=jacobian == "margin")
+        scorer = Scorer(standardiser, network, jacobian, temperature, mean_norms, signature, scale, correctness)
+    reference = Reference(
+        rows=len(codes),
+        jacobian_norm=walk.norm.mean().item(),
+        tail_ratio=tail_ratio(walk.norm),
+        temperature=temperature,
+        smallest_typicality=scale.smallest,
+        reliability_weights=correctness.weights,
+    )
+    return Calibration(scorer, reference)
+
+
+def _codes(estimator: ChainzRuleClassifier, labels: ArrayLike) -> NDArray[np.int64]:
+    values = np.asarray(labels)
+    unknown = set(np.unique(values)) - set(estimator.classes_)
+    if unknown:
+        raise DataError(f"calibration has labels that training did not have: {', '.join(map(repr, sorted(unknown)))}")
+    return np.searchsorted(estimator.classes_, values).astype(np.int64)
+
+
+def _mean_norms(norm: Tensor, label: Tensor, runner_up: Tensor, classes: int, *, pairwise: bool) -> Tensor:
+    """Return the mean norm [K, K] for each unordered pair of label and runner-up."""
+    means = norm.mean().expand(classes, classes).clone()
+    if pairwise:
+        low, high = torch.minimum(label, runner_up), torch.maximum(label, runner_up)
+        for first, second in torch.combinations(torch.arange(classes)):
+            members = norm[(low == first) & (high == second)]
+            if len(members) >= _FEWEST_PAIR_ROWS:
+                means[first, second] = means[second, first] = members.mean()
+    return means

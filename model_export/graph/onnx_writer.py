@@ -1,0 +1,112 @@
+"""From a scorer to ONNX bytes."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+
+import onnx
+import torch
+from onnx import ModelProto
+
+from model_export.errors import ExportError, VerificationError
+from model_export.graph.scorer import Scorer, Scores
+from model_export.graph.verification import check_parity
+
+OPSET = 18
+"""Old enough for the runtimes people have, new enough for the exporter to need no conversion."""
+
+
+def export_graph(scorer: Scorer, tensor: str) -> bytes:
+    """Return `scorer` (float64) as one self-contained ONNX model that is proven to agree with it.
+
+    The compact form is preferred; where float32 does not carry it, the network is written as it stands.
+
+    Args:
+        scorer: what to export.
+        tensor: the name of the graph's input, FP32 [rows, n_0].
+
+    Raises:
+        ExportError: if the graph needs more than standard operators or does not pass ONNX's strict checker.
+        VerificationError: if even as it stands the graph and the scorer disagree, naming the output.
+
+    """
+    try:
+        graph = write_graph(scorer.compact(), tensor)
+        check_parity(scorer, graph)
+    except VerificationError:
+        graph = write_graph(deepcopy(scorer).float().eval(), tensor)
+        check_parity(scorer, graph)
+    return graph
+
+
+def write_graph(scorer: Scorer, tensor: str) -> bytes:
+    """Return `scorer` (float32) as one self-contained ONNX model, well-formed but not compared with anything."""
+    features = scorer.standardiser.mean.shape[0]
+    with _quiet():
+        program = torch.onnx.export(
+            scorer,
+            (torch.zeros(3, features),),
+            dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+            input_names=[tensor],
+            output_names=list(Scores._fields),
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+        )
+    if program is None:
+        raise ExportError("torch exported nothing")
+    model = program.model_proto
+    _strip(model)
+    check_graph(model)
+    graph: bytes = model.SerializeToString()
+    return graph
+
+
+def check_graph(model: ModelProto) -> None:
+    """Raise ExportError unless `model` is made of standard operators, holds its own data, and is well-formed."""
+    foreign = {imported.domain for imported in model.opset_import if imported.domain not in {"", "ai.onnx"}}
+    if foreign or model.functions:
+        raise ExportError(f"the graph needs operators outside the ONNX standard: {', '.join(sorted(foreign))}")
+    outside = [t.name for t in model.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
+    if outside:
+        raise ExportError(f"the graph keeps {', '.join(outside)} in another file")
+    try:
+        onnx.checker.check_model(model, full_check=True)
+        onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ExportError(f"the graph does not pass ONNX's checker: {error}") from error
+
+
+def _strip(model: ModelProto) -> None:
+    """Drop what only the exporter's author needs, paths of the exporting machine among it, and name the batch."""
+    model.producer_name, model.producer_version, model.doc_string = "chainzrule", "", ""
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    del model.graph.value_info[:]
+    for node in model.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    for value in [*model.graph.input, *model.graph.output]:
+        value.doc_string = ""
+        del value.metadata_props[:]
+        value.type.tensor_type.shape.dim[0].dim_param = "rows"
+    for initializer in model.graph.initializer:
+        initializer.doc_string = ""
+        del initializer.metadata_props[:]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's notes on its own internals from the user."""
+    registry = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = registry.level
+    registry.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        registry.setLevel(level)

@@ -1,0 +1,146 @@
+"""Everything a row is answered with, as one module: the thing that is exported."""
+
+from copy import deepcopy
+from typing import Generic, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from model_export.chainzrule import ChainzRuleNetwork, Trace, hidden_pullback, reverse_jacobian
+from model_export.graph.depressed import depress
+from model_export.reliability import Confidence, ConformalScale, Signature
+from model_export.reliability.confidence import log_odds
+from model_export.training.standardiser import Standardiser
+from service.manifest import JacobianKind
+
+_SMALLEST_NORM = 1e-12
+"""Divisors are kept above this: where the network is flat the boundary is far, not at infinity."""
+
+
+Array = TypeVar("Array")
+
+
+class Scores(NamedTuple, Generic[Array]):
+    """The outputs of the graph, in its order; what each means stands in `service.manifest.OUTPUTS`."""
+
+    label: Array
+    probabilities: Array
+    jacobian_norm: Array
+    tail_ratio: Array
+    boundary_distance: Array
+    typicality: Array
+    reliability: Array
+    sensitivity: Array
+
+
+class _Walk(NamedTuple):
+    """What walking back through the network gives."""
+
+    norm: Tensor
+    boundary_distance: Tensor
+    sensitivity: Tensor
+
+
+class Scorer(nn.Module):
+    """Raw rows in, `Scores` out.
+
+    Args:
+        standardiser: fitted on the training rows.
+        network: the trained network.
+        jacobian: "full" takes all K rows of J by K walks back; "margin" the one combination label − runner-up.
+        temperature: T of the probabilities.
+        mean_norm: the mean ‖J‖ over the calibration rows [K, K] by label and runner-up (all alike when "full").
+        signature: of the first layer's derivatives.
+        scale: turns the signature's distance into typicality.
+        confidence: turns log-odds and typicality into reliability.
+
+    """
+
+    temperature: Tensor
+    mean_norm: Tensor
+
+    def __init__(
+        self,
+        standardiser: Standardiser,
+        network: ChainzRuleNetwork,
+        jacobian: JacobianKind,
+        temperature: float,
+        mean_norm: Tensor,
+        signature: Signature,
+        scale: ConformalScale,
+        confidence: Confidence,
+    ) -> None:
+        super().__init__()
+        self.standardiser = standardiser
+        self.network = network
+        self.jacobian = jacobian
+        self.register_buffer("temperature", torch.tensor(temperature, dtype=torch.float64))
+        self.register_buffer("mean_norm", mean_norm)
+        self.signature = signature
+        self.scale = scale
+        self.confidence = confidence
+
+    def forward(self, x: Tensor) -> Scores[Tensor]:
+        """Score raw rows x [N, n_0]; NaN marks a missing value."""
+        trace = self.network.trace(self.standardiser(x))
+        largest, classes = torch.topk(trace.logits, 2, dim=1)
+        label, runner_up = classes.unbind(1)
+        margin = largest[:, 0] - largest[:, 1]
+        probabilities = torch.softmax(trace.logits / self.temperature, dim=1)
+        walk = walk_back(self.network, trace, self.jacobian, label, runner_up, margin)
+        typicality = self.scale(self.signature(trace.derivatives[0]))
+        return Scores(
+            label=label,
+            probabilities=probabilities,
+            jacobian_norm=walk.norm,
+            tail_ratio=walk.norm / self.mean_norm[label, runner_up],
+            boundary_distance=walk.boundary_distance,
+            typicality=typicality,
+            reliability=self.confidence(log_odds(probabilities.amax(1)), typicality),
+            sensitivity=walk.sensitivity,
+        )
+
+    def compact(self) -> "Scorer":
+        """Return an equal scorer in its cheapest form, in float32, ready to be exported."""
+        compact = deepcopy(self)
+        depressed = depress(self.network)
+        if depressed is not None:
+            compact.network = depressed.network
+            usual = depressed.network.trace(torch.zeros_like(self.standardiser.mean).unsqueeze(0)).derivatives[0][0]
+            compact.signature = self.signature.mixed(depressed.mixing, usual)
+        return compact.float().eval()
+
+
+def walk_back(
+    network: ChainzRuleNetwork,
+    trace: Trace,
+    jacobian: JacobianKind,
+    label: Tensor,
+    runner_up: Tensor,
+    margin: Tensor,
+) -> _Walk:
+    """Return ‖J‖, the first-order distance to the nearest other class, and the margin's gradient.
+
+    The distance is min_j (f_y − f_j) / ‖∇(f_y − f_j)‖ over all other classes j when `jacobian` is "full", and over
+    the runner-up alone when it is "margin"; there ‖J‖ is the norm of that one row.
+    """
+    weights, head = network.weights, network.head.weight
+    if jacobian == "margin":
+        sensitivity = hidden_pullback(weights, trace.derivatives, head[label] - head[runner_up])
+        norm = torch.linalg.vector_norm(sensitivity, dim=1)
+        return _Walk(norm, margin / norm.clamp_min(_SMALLEST_NORM), sensitivity)
+
+    rows = reverse_jacobian(weights, trace.derivatives)
+    own = _take(rows, label)
+    distances = torch.linalg.vector_norm(own.unsqueeze(1) - rows, dim=2).clamp_min(_SMALLEST_NORM)
+    gaps = trace.logits.amax(1, keepdim=True) - trace.logits
+    others = torch.arange(trace.logits.shape[1]) != label.unsqueeze(1)
+    nearest = torch.where(others, gaps / distances, torch.inf).amin(1)
+    norm = torch.linalg.vector_norm(rows, dim=(1, 2))
+    return _Walk(norm, nearest, own - _take(rows, runner_up))
+
+
+def _take(rows: Tensor, index: Tensor) -> Tensor:
+    """Return rows[n, index[n]] of rows [N, K, n_0]."""
+    wide = index.reshape(-1, 1, 1).expand(-1, 1, rows.shape[2])
+    return torch.gather(rows, 1, wide).squeeze(1)

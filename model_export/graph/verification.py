@@ -1,0 +1,86 @@
+"""Proof that the exported graph does what its network does, derivatives included."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from model_export.errors import VerificationError
+from model_export.graph.scorer import Scorer, Scores
+
+TOLERANCE = 1e-5
+"""Largest relative difference between the network in float64 and its graph in float32."""
+
+_ROWS = 512
+
+
+def check_parity(scorer: Scorer, graph: bytes, *, seed: int = 0, tolerance: float = TOLERANCE) -> None:
+    """Compare every output of `graph` with `scorer` in float64: random rows, rows with gaps, rows far outside training.
+
+    A difference is relative to what float32 can resolve: 1 for what lives in [0, 1], or the logits where they are
+    larger; for a gradient the row's norm, or the usual norm among such rows where the row's own terms cancel; for a
+    quotient, its numerator's and denominator's. Rows whose two largest logits agree to that precision have no label
+    to compare and are passed over.
+
+    Raises:
+        VerificationError: naming the output, the kind of row and the difference, or an output that is not finite.
+
+    """
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    tensor = session.get_inputs()[0].name
+    for kind, rows in verification_rows(scorer, seed):
+        with torch.no_grad():
+            exact = torch.from_numpy(rows).double()
+            expected = Scores(*(output.numpy() for output in scorer(exact)))
+            logits = scorer.network(scorer.standardiser(exact)).abs().amax(1).numpy()
+        found = Scores(*session.run(list(Scores._fields), {tensor: rows}))
+        scales = _scales(expected, logits)
+        decided = expected.boundary_distance > tolerance * scales.boundary_distance
+        for name, wanted, got, scale in zip(Scores._fields, expected, found, scales, strict=True):
+            if not (np.isfinite(wanted).all() and np.isfinite(got).all()):
+                raise VerificationError(
+                    f"{name} is not finite on {kind}: train with a larger DREG weight or fewer layers, so that the "
+                    "polynomials stay tame out to the clamp of the inputs"
+                )
+            difference = np.abs(wanted - got).reshape(len(rows), -1).max(1)[decided] / scale[decided]
+            if difference.max(initial=0.0) > tolerance:
+                raise VerificationError(
+                    f"{name} differs between torch and onnxruntime by {difference.max():.2g} on {kind}; "
+                    f"{tolerance:.0e} is allowed"
+                )
+
+
+def verification_rows(scorer: Scorer, seed: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Yield kinds of raw rows [512, n_0]: like the training rows, with missing values, and far outside."""
+    generator = np.random.default_rng(seed)
+    mean, deviation = scorer.standardiser.mean.numpy(), scorer.standardiser.deviation.numpy()
+    standard = generator.normal(size=(_ROWS, len(mean)))
+    gaps = np.where(generator.random(standard.shape) < 0.3, np.nan, standard)
+    for kind, rows in {
+        "random rows": standard,
+        "rows with missing values": gaps,
+        "rows of missing values alone": np.full_like(standard[:1], np.nan),
+        "rows far outside the training range": 8 * standard,
+        "rows at the clamp": 1e6 * standard,
+    }.items():
+        yield kind, (mean + deviation * rows).astype(np.float32)
+
+
+def _scales(expected: Scores[NDArray[Any]], logits: NDArray[np.float64]) -> Scores[NDArray[Any]]:
+    """Return what each output's difference is measured against, [N] each."""
+    unit = np.maximum(1.0, logits)
+    norm = np.maximum(expected.jacobian_norm, 1e-12)
+    resolved = np.maximum(norm, np.sqrt(np.mean(norm**2)))
+    return Scores(
+        label=np.ones_like(norm),
+        probabilities=unit,
+        jacobian_norm=resolved,
+        tail_ratio=expected.tail_ratio * resolved / norm,
+        boundary_distance=(unit + expected.boundary_distance * resolved) / norm,
+        typicality=np.ones_like(norm),
+        reliability=unit,
+        sensitivity=resolved,
+    )

@@ -1,0 +1,89 @@
+"""Conformal p-values as a function that a graph can hold."""
+
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from model_export.errors import DataError
+
+FEWEST_ROWS = 20
+"""With fewer calibration rows the smallest p-value is above 0.1, and says nothing."""
+
+
+class ConformalScale(nn.Module):
+    """Turns a distance into the two-sided conformal p-value of its rank among n calibration distances.
+
+    p(s) = min(1, 2 min(p₊, p₋)) with p₊ = (1 + #{sᵢ ≥ s}) / (n + 1) and p₋ likewise with ≤ (Vovk, Gammerman and
+    Shafer, "Algorithmic Learning in a Random World", 2005). Two-sided, since shrunken inputs sit unusually close to
+    the centre. It is tabulated at ranks spaced geometrically from both ends, so the tails are exact, and linear in
+    between; between neighbouring ranks the line lies above the step, so p errs on the safe side. The smallest
+    p-value is 2 / (n + 1).
+
+    Args:
+        knots: ascending distances [M + 1].
+        levels: p at each knot [M + 1].
+
+    """
+
+    starts: Tensor
+    scales: Tensor
+    steps: Tensor
+    first: Tensor
+
+    def __init__(self, knots: NDArray[np.float64], levels: NDArray[np.float64]) -> None:
+        super().__init__()
+        # A sum of clipped ramps: each in [0, 1], so float32 holds where a sum of hinges would cancel.
+        self.register_buffer("starts", torch.from_numpy(knots[:-1]))
+        self.register_buffer("scales", torch.from_numpy(1 / np.diff(knots)))
+        self.register_buffer("steps", torch.from_numpy(np.diff(levels)))
+        self.register_buffer("first", torch.tensor(levels[0]))
+
+    @classmethod
+    def fit(cls, distances: NDArray[np.float64]) -> Self:
+        """Return the scale of held-out calibration distances [n].
+
+        Raises:
+            DataError: with fewer than `FEWEST_ROWS` rows, or if one distance is not finite.
+
+        """
+        rows = len(distances)
+        if rows < FEWEST_ROWS:
+            raise DataError(f"{rows} calibration rows are too few for a p-value: give at least {FEWEST_ROWS}")
+        if not np.isfinite(distances).all():
+            raise DataError(f"{np.count_nonzero(~np.isfinite(distances))} calibration rows have no finite signature")
+        ordered = np.sort(distances)
+        above = 1 + rows - np.searchsorted(ordered, ordered, side="left")
+        below = 1 + np.searchsorted(ordered, ordered, side="right")
+        levels = np.minimum(1.0, 2 * np.minimum(above, below) / (rows + 1))
+        # Neighbours closer than a hundredth of the range are one knot with the larger level: a steeper ramp would
+        # magnify float32's rounding, and ties have none.
+        gap = max(0.01 * (ordered[-1] - ordered[0]), 1e-6 * ordered[-1], 1e-30)
+        floor = 2 / (rows + 1)
+        knots, values = [ordered[0] - gap], [floor]
+        for rank in _geometric_ranks(rows):
+            if ordered[rank] < knots[-1] + gap * (1 - 1e-9):
+                values[-1] = max(values[-1], levels[rank])
+            else:
+                knots.append(ordered[rank])
+                values.append(levels[rank])
+        return cls(np.array([*knots, knots[-1] + gap]), np.array([*values, floor]))
+
+    @property
+    def smallest(self) -> float:
+        """The p-value of a distance beyond all calibration rows."""
+        return float(self.first)
+
+    def forward(self, distance: Tensor) -> Tensor:
+        """Return p [N] in (0, 1] of distances [N]."""
+        ramps = torch.clamp((distance.unsqueeze(1) - self.starts) * self.scales, 0, 1)
+        return self.first + ramps @ self.steps
+
+
+def _geometric_ranks(rows: int) -> NDArray[np.int64]:
+    """Return ranks 0, 1, 2, 3, 4, 6, 8, 12, … from either end up to the middle, ascending."""
+    powers = 2.0 ** np.arange(0, np.log2(max(rows / 2, 2)), 0.5)
+    from_end = np.unique(np.concatenate([[0], np.floor(powers).astype(np.int64), [rows // 2]]))
+    return np.unique(np.concatenate([from_end, rows - 1 - from_end]))

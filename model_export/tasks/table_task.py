@@ -1,0 +1,145 @@
+"""A classification task on a table, from data to a version folder."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.model_selection import train_test_split
+
+from model_export.graph.calibration import calibrate
+from model_export.graph.evaluation import evaluate
+from model_export.graph.onnx_writer import export_graph
+from model_export.graph.version_folder import next_version, write_version
+from model_export.training import ChainzRuleClassifier
+from model_export.training.standardiser import Standardiser
+from model_export.training.table import read_table, split_target
+from service.manifest import MODEL_FILE, Feature, Manifest, Network, TableInput, Training
+
+TEST_SHARE, CALIBRATION_SHARE = 0.2, 0.2
+"""Of all rows. The rest trains, a part of it as the validation rows that stop training early."""
+
+
+class Rows(NamedTuple):
+    """Features and labels, index for index."""
+
+    table: pd.DataFrame
+    labels: "pd.Series[Any]"
+
+
+class Split(NamedTuple):
+    """Rows for the three uses that must not share any."""
+
+    training: Rows
+    calibration: Rows
+    test: Rows
+
+
+@dataclass(frozen=True)
+class TableTask:
+    """What is particular to one table; everything else about training and exporting is the same for all.
+
+    Args:
+        name: of the task and its model.
+        description: one line for the manifest.
+        data: the data set, as the manifest names it.
+        load: returns the table, labels included.
+        target: the label column.
+        class_names: what each label is called in answers.
+        units: each feature's unit, None where it has none.
+        estimator: an unfitted estimator; its settings were chosen without the test rows.
+
+    """
+
+    name: str
+    description: str
+    data: str
+    load: Callable[[], pd.DataFrame]
+    target: str
+    class_names: Mapping[Any, str]
+    units: Mapping[str, str | None]
+    estimator: ChainzRuleClassifier
+
+    def split(self, seed: int) -> Split:
+        """Return training, calibration and test rows, stratified by label."""
+        table, labels = split_target(self.load(), self.target)
+        rest, test = train_test_split(table.index, test_size=TEST_SHARE, stratify=labels, random_state=seed)
+        share = CALIBRATION_SHARE / (1 - TEST_SHARE)
+        training, held_out = train_test_split(rest, test_size=share, stratify=labels[rest], random_state=seed)
+        return Split(*(Rows(table.loc[part], labels.loc[part]) for part in (training, held_out, test)))
+
+    def export(self, repository: Path, *, version: int | None = None, seed: int = 0, progress: bool = False) -> Path:
+        """Train, calibrate, export, verify and write a version; return its folder.
+
+        Args:
+            repository: where `<name>/<version>/` goes.
+            version: the next free one unless given.
+            seed: of the split, the start and the order of the rows.
+            progress: draw a progress bar.
+
+        Raises:
+            DataError: if the table cannot be learned from.
+            VerificationError: if the graph and the network disagree; nothing is written then.
+            ExportError: if the version is there already.
+
+        """
+        split = self.split(seed)
+        estimator = clone(self.estimator).set_params(random_state=seed, progress=progress)
+        estimator.fit(split.training.table, split.training.labels)
+        scorer, reference = calibrate(
+            estimator, split.training.table, split.calibration.table, split.calibration.labels
+        )
+        inputs = self._describe(split.training.table, scorer.standardiser)
+        graph = export_graph(scorer, inputs.tensor)
+
+        names = tuple(self.class_names[label] for label in estimator.classes_)
+        codes = np.searchsorted(estimator.classes_, split.test.labels)
+        majority = np.bincount(np.searchsorted(estimator.classes_, split.training.labels)).argmax().item()
+        manifest = Manifest(
+            name=self.name,
+            version=version or next_version(repository, self.name),
+            description=self.description,
+            classes=names,
+            input=inputs,
+            jacobian=scorer.jacobian,
+            network=Network(
+                widths=(len(inputs.features), *estimator.hidden_widths, len(names)),
+                activation=f"{estimator.activation}, degree {estimator.degree}",
+                parameters=sum(parameter.numel() for parameter in estimator.network_.parameters()),
+            ),
+            reference=reference,
+            training=Training(
+                data=self.data,
+                rows=estimator.training_rows_,
+                validation_rows=estimator.validation_rows_,
+                seed=seed,
+                dreg=str(estimator.schedule),
+                epochs=estimator.epochs_,
+            ),
+            evaluation=evaluate(graph, read_table(split.test.table), codes, majority),
+            files={},
+        )
+        return write_version(repository, manifest, {MODEL_FILE: graph})
+
+    def _describe(self, table: pd.DataFrame, standardiser: Standardiser) -> TableInput:
+        """Return the features as the training rows have them."""
+        units = zip(standardiser.mean.tolist(), standardiser.deviation.tolist(), strict=True)
+        return TableInput(
+            features=tuple(
+                Feature(
+                    name=str(name),
+                    unit=self.units[str(name)],
+                    minimum=column.min(),
+                    maximum=column.max(),
+                    mean=mean,
+                    standard_deviation=deviation,
+                    may_be_missing=bool(column.isna().any()),
+                    example=column.median(),
+                )
+                for (name, column), (mean, deviation) in zip(table.items(), units, strict=True)
+            ),
+            clamp=standardiser.clamp,
+        )
