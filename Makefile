@@ -31,5 +31,11 @@ $(VENV)/all.stamp: pyproject.toml tests/constraints.lock
 	$(BIN)/pip install --quiet --constraint tests/constraints.lock --editable '.[export,dev]'
 	touch $@ $(VENV)/service.stamp
 
+# The image's dependencies with their hashes, and the versions that the tests were last seen to pass with.
+lock: $(VENV)/all.stamp
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --no-emit-options --output-file service/requirements.lock pyproject.toml
+	$(BIN)/pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' > tests/constraints.lock
+
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -26,6 +26,7 @@ def pullback(weights: Sequence[Tensor], derivatives: Sequence[Tensor], cotangent
         weights: W_1 … W_L.
         derivatives: d_1 … d_{L-1}, [N, n_l] each.
         cotangent: u, [N, K], or K' of them as [K', N, K], which walk back together.
+
     """
     return hidden_pullback(weights, derivatives, cotangent @ weights[-1])
 
@@ -53,7 +54,8 @@ def squared_layer_norms(weights: Sequence[Tensor], derivatives: Sequence[Tensor]
 
 def jacobian_norm(jacobian: Tensor) -> Tensor:
     """Return the Frobenius norm [N] of each row's Jacobian [N, K, n_0]."""
-    return torch.linalg.matrix_norm(jacobian)
+    norm: Tensor = torch.linalg.matrix_norm(jacobian)
+    return norm
 
 
 def tail_ratio(norms: Tensor) -> float:
@@ -61,6 +63,7 @@ def tail_ratio(norms: Tensor) -> float:
 
     Raises:
         ValueError: if there are no norms.
+
     """
     if norms.numel() == 0:
         raise ValueError("the tail ratio of no rows is undefined: give at least one norm")

@@ -31,6 +31,7 @@ class ChainzRuleNetwork(nn.Module):
 
     Raises:
         ValueError: if there are fewer than two widths, one is not positive, or the activation is unknown.
+
     """
 
     def __init__(

@@ -83,7 +83,7 @@ def _codes(estimator: ChainzRuleClassifier, labels: ArrayLike) -> NDArray[np.int
     values = np.asarray(labels)
     unknown = set(np.unique(values)) - set(estimator.classes_)
     if unknown:
-        raise DataError(f"calibration has labels that training did not have: {', '.join(map(repr, sorted(unknown)))}")
+        raise DataError(f"calibration has labels that training did not have: {', '.join(map(str, sorted(unknown)))}")
     return np.searchsorted(estimator.classes_, values).astype(np.int64)
 
 

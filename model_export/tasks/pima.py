@@ -38,7 +38,7 @@ def load_pima() -> pd.DataFrame:
     if file is not None:
         return clean(pd.read_csv(file))
     try:
-        table = fetch_openml("diabetes", version=1, as_frame=True, parser="auto").frame
+        table = fetch_openml("diabetes", version=1, as_frame=True, n_retries=0).frame
     except Exception as error:  # whatever the network has to say
         raise DataNotFoundError(
             f"Pima diabetes is not at hand: put {FILE} into the folder that {DATA_VARIABLE} names, or let this "

@@ -1,5 +1,6 @@
 """The scikit-learn estimator."""
 
+import secrets
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -50,6 +51,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         n_features_in_, feature_names_in_: as scikit-learn has them.
         epochs_: epochs trained, those without progress at the end included.
         training_rows_, validation_rows_: rows trained on, and rows held out to stop by.
+
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
         Raises:
             DataError: if the table or the labels cannot be learned from, naming the column or row and the cure.
+
         """
         table = read_table(X)
         validate_data(self, X, skip_check_array=True)
@@ -105,13 +108,13 @@ class ChainzRuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         if len(empty):
             raise DataError(f"column {self._name(empty[0])!r} has no value in any row: drop it")
         self.classes_, codes = read_labels(y, len(table))
-        seed = np.random.SeedSequence().entropy if self.random_state is None else self.random_state
-        training, validation = self._split(codes, int(seed) % 2**32)
+        seed = secrets.randbits(32) if self.random_state is None else self.random_state
+        training, validation = self._split(codes, seed)
 
         self.standardiser_ = Standardiser.fit(table[training])
         rows = self.standardiser_(torch.from_numpy(table)).float().numpy()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(seed) % 2**63)
+            torch.manual_seed(seed)
             net = self._make_net(rows.shape[1], Dataset(rows[validation], codes[validation]))
             net.fit(rows[training], codes[training])
         self.network_: ChainzRuleNetwork = net.module_.eval().requires_grad_(False)
@@ -152,7 +155,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         if counts[rare] < 2 or held_out < len(counts) or len(codes) - held_out < len(counts):
             raise DataError(
                 f"{len(codes)} rows are too few to hold out a validation set with every class in it (class "
-                f"{self.classes_[rare]!r} has {counts[rare]}): give more rows, at least 2 a class"
+                f"'{self.classes_[rare]}' has {counts[rare]}): give more rows, at least 2 a class"
             )
         split: list[NDArray[np.int64]] = train_test_split(
             np.arange(len(codes)), test_size=held_out, stratify=codes, random_state=seed

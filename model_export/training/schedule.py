@@ -16,6 +16,7 @@ class Schedule:
 
     Raises:
         ValueError: if λ is negative, the kind is unknown, or a constant schedule is given two values.
+
     """
 
     start: float = DEFAULT_LAMBDA

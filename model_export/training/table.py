@@ -14,6 +14,7 @@ def read_table(table: Any) -> NDArray[np.float64]:
 
     Raises:
         DataError: if it is not two-dimensional, has no rows, holds a column that is not numeric, or an infinity.
+
     """
     frame = pd.DataFrame(table) if np.ndim(table) == 2 else None
     if frame is None or frame.empty:
@@ -44,7 +45,8 @@ def _as_numbers(name: Any, column: "pd.Series[Any]") -> "pd.Series[Any]":
             pass
     example = next(value for value in column if value is not None and value == value)  # noqa: PLR0124 - skips NaN
     raise DataError(
-        f"column {name!r} is not numeric: it holds {example!r} among others; drop it, or encode its categories as numbers"
+        f"column {name!r} is not numeric: it holds {example!r} among others; drop it, or encode its categories as "
+        "numbers"
     )
 
 
@@ -53,6 +55,7 @@ def read_labels(labels: ArrayLike, rows: int) -> tuple[NDArray[Any], NDArray[np.
 
     Raises:
         DataError: if the labels are not one a row, one is missing, or there are fewer than two classes.
+
     """
     values = np.asarray(labels)
     if values.shape != (rows,):
@@ -62,11 +65,12 @@ def read_labels(labels: ArrayLike, rows: int) -> tuple[NDArray[Any], NDArray[np.
         raise DataError(f"the label of row {missing[0]} is missing ({len(missing)} in all): drop such rows")
     if values.dtype.kind == "f" and not np.all(values == np.round(values)):
         raise DataError(
-            f"the labels are continuous ({values[values != np.round(values)][0]} among them): a classifier wants classes"
+            f"the labels are continuous ({values[values != np.round(values)][0]} among them): "
+            "a classifier wants classes"
         )
     classes, codes = np.unique(values, return_inverse=True)
     if len(classes) < 2:
-        raise DataError(f"all {rows} rows have the label {classes[0]!r}: a classifier needs at least two classes")
+        raise DataError(f"all {rows} rows have the label '{classes[0]}': a classifier needs at least two classes")
     return classes, codes.astype(np.int64)
 
 
@@ -75,6 +79,7 @@ def split_target(frame: pd.DataFrame, target: str) -> tuple[pd.DataFrame, "pd.Se
 
     Raises:
         DataError: if there is no such column, or more than one.
+
     """
     names = [str(name) for name in frame.columns]
     if names.count(target) != 1:

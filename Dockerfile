@@ -1,0 +1,18 @@
+FROM python:3.11-slim AS build
+RUN python -m venv /opt/venv
+COPY service/requirements.lock /requirements.lock
+RUN /opt/venv/bin/pip install --no-cache-dir --require-hashes --requirement /requirements.lock \
+ && find /opt/venv -type d \( -name tests -o -name pip -o -name setuptools \) -prune -exec rm -rf {} +
+
+FROM python:3.11-slim
+COPY --from=build /opt/venv /opt/venv
+COPY service /app/service
+RUN python -m compileall -q /app/service
+ENV PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    CHAINZRULE_HOST=0.0.0.0 CHAINZRULE_PORT=8080 CHAINZRULE_REPOSITORY=/models
+WORKDIR /app
+USER 10001:10001
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['CHAINZRULE_PORT'] + '/v2/health/ready', timeout=2)"]
+ENTRYPOINT ["python", "-m", "service"]

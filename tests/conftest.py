@@ -1,0 +1,79 @@
+"""What several test modules need: a small table, a network fitted to it, and a repository that holds its export."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from model_export.graph.calibration import Calibration, calibrate
+from model_export.tasks.table_task import TableTask
+from model_export.training import ChainzRuleClassifier
+
+FEATURES = ("temperature", "pressure", "flow rate", "age")
+
+
+def make_table(rows: int, seed: int) -> tuple[pd.DataFrame, "pd.Series[str]"]:
+    """Three classes that a curved boundary separates, with noise, and gaps in two of the four features."""
+    generator = np.random.default_rng(seed)
+    standard = generator.normal(size=(rows, len(FEATURES)))
+    score = standard[:, 0] + 0.5 * standard[:, 1] ** 2 + 0.3 * generator.normal(size=rows)
+    labels = pd.Series(np.array(["low", "medium", "high"])[np.digitize(score, [0.0, 1.0])])
+    table = pd.DataFrame(standard * [10, 2, 500, 1] + [20, 5, 1000, 0], columns=list(FEATURES))
+    table["temperature"] = table["temperature"].mask(generator.random(rows) < 0.1)
+    table["flow rate"] = table["flow rate"].mask(generator.random(rows) < 0.1)
+    return table, labels
+
+
+@pytest.fixture(scope="session")
+def table() -> tuple[pd.DataFrame, "pd.Series[str]"]:
+    return make_table(600, seed=1)
+
+
+@pytest.fixture(scope="session")
+def estimator(table: tuple[pd.DataFrame, "pd.Series[str]"]) -> ChainzRuleClassifier:
+    return ChainzRuleClassifier((16, 12), max_epochs=40, patience=10, random_state=0).fit(*table)
+
+
+@pytest.fixture(scope="session")
+def calibration(estimator: ChainzRuleClassifier, table: tuple[pd.DataFrame, "pd.Series[str]"]) -> Calibration:
+    return calibrate(estimator, table[0], *make_table(300, seed=2))
+
+
+class Exported(NamedTuple):
+    repository: Path
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """Version 1 of the model "plant", made by a task as the command line makes one. Not to be written to."""
+    repository = tmp_path_factory.mktemp("repository")
+
+    def load() -> pd.DataFrame:
+        features, labels = make_table(900, seed=3)
+        return features.assign(grade=labels)
+
+    task = TableTask(
+        name="plant",
+        description="Grade of a made-up plant's output",
+        data="generated",
+        load=load,
+        target="grade",
+        class_names={name: name for name in ("low", "medium", "high")},
+        units={"temperature": "°C", "pressure": "bar", "flow rate": "L/h", "age": None},
+        estimator=ChainzRuleClassifier((16, 12), max_epochs=40, patience=10),
+    )
+    return Exported(repository, task.export(repository, seed=0))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Small networks are faster on one thread, and two cores stay free for what is measured."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,0 +1,132 @@
+"""Three witnesses for every derivative: the formula, autograd and finite differences, in float64."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from model_export.chainzrule import (
+    ACTIVATIONS,
+    ChainzRuleNetwork,
+    dreg_penalty,
+    forward_jacobian,
+    jacobian_norm,
+    pullback,
+    reverse_jacobian,
+    squared_layer_norms,
+    tail_ratio,
+)
+
+WIDTHS = ((4, 3), (4, 7, 3), (4, 7, 5, 3), (1, 2, 2, 2, 1))
+
+
+def make_network(widths: tuple[int, ...], activation: str = "polynomial") -> ChainzRuleNetwork:
+    torch.manual_seed(sum(widths))
+    network = ChainzRuleNetwork(widths, activation).double()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    return network
+
+
+def by_autograd(network: ChainzRuleNetwork, x: Tensor) -> Tensor:
+    return torch.func.vmap(torch.func.jacrev(lambda row: network(row.unsqueeze(0)).squeeze(0)))(x)
+
+
+def by_finite_differences(network: ChainzRuleNetwork, x: Tensor, step: float = 1e-5) -> Tensor:
+    columns = []
+    for i in range(x.shape[1]):
+        shift = torch.zeros_like(x)
+        shift[:, i] = step
+        columns.append((network(x + shift) - network(x - shift)) / (2 * step))
+    return torch.stack(columns, dim=2)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7, 500])
+@pytest.mark.parametrize("widths", WIDTHS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_both_directions_are_autograds_jacobian(activation: str, widths: tuple[int, ...], rows: int) -> None:
+    network = make_network(widths, activation)
+    x = torch.randn(rows, widths[0], dtype=torch.float64)
+    derivatives = network.trace(x).derivatives
+    shape = (rows, widths[-1], widths[0])
+    expected = by_autograd(network, x) if rows else torch.zeros(shape, dtype=torch.float64)
+    for jacobian in (
+        forward_jacobian(network.weights, derivatives),
+        reverse_jacobian(network.weights, derivatives),
+    ):
+        torch.testing.assert_close(jacobian.expand(shape), expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("activation", ["polynomial", "gelu", "tanh"])
+def test_the_jacobian_is_the_finite_difference(activation: str) -> None:
+    network = make_network((4, 7, 5, 3), activation)
+    x = torch.randn(20, 4, dtype=torch.float64)
+    jacobian = reverse_jacobian(network.weights, network.trace(x).derivatives)
+    torch.testing.assert_close(jacobian, by_finite_differences(network, x), rtol=1e-6, atol=1e-7)
+
+
+def test_pullback_is_any_combination_of_the_jacobians_rows() -> None:
+    network = make_network((4, 7, 5, 3))
+    x = torch.randn(20, 4, dtype=torch.float64)
+    derivatives = network.trace(x).derivatives
+    combination = torch.randn(20, 3, dtype=torch.float64)
+    expected = torch.einsum("nk,nki->ni", combination, by_autograd(network, x))
+    torch.testing.assert_close(pullback(network.weights, derivatives, combination), expected)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_layer_norms_are_those_of_each_layers_jacobian(activation: str) -> None:
+    network = make_network((4, 7, 5, 3), activation)
+    x = torch.randn(6, 4, dtype=torch.float64)
+    norms = squared_layer_norms(network.weights, network.trace(x).derivatives)
+    hidden = x
+    for layer, norm in zip([*network.hidden, network.head], norms, strict=True):
+
+        def apply(row: Tensor, layer: torch.nn.Module = layer) -> Tensor:
+            output = layer(row)
+            return output[0] if isinstance(output, tuple) else output
+
+        jacobians = torch.func.vmap(torch.func.jacrev(apply))(hidden)
+        torch.testing.assert_close(norm.expand(6), jacobians.square().sum((1, 2)))
+        hidden = apply(hidden)
+
+
+def test_dreg_is_the_batchs_mean_of_summed_norms_and_has_autograds_gradient() -> None:
+    network = make_network((4, 7, 5, 3))
+    x = torch.randn(9, 4, dtype=torch.float64)
+    norms = squared_layer_norms(network.weights, network.trace(x).derivatives)
+    expected = torch.stack([norm.expand(9) for norm in norms]).sum(0).mean()
+    torch.testing.assert_close(dreg_penalty(network.weights, network.trace(x).derivatives), expected)
+
+    def penalty(weight: Tensor) -> Tensor:
+        derivatives = torch.func.functional_call(_Traced(network), {"network.hidden.0.linear.weight": weight}, x)
+        return dreg_penalty((weight, *network.weights[1:]), derivatives)
+
+    weight = network.weights[0].detach().requires_grad_()
+    assert torch.autograd.gradcheck(penalty, (weight,))
+
+
+class _Traced(torch.nn.Module):
+    def __init__(self, network: ChainzRuleNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return self.network.trace(x).derivatives
+
+
+def test_norm_and_tail_ratio_are_their_definitions() -> None:
+    jacobian = torch.randn(5, 3, 4)
+    torch.testing.assert_close(jacobian_norm(jacobian), jacobian.square().sum((1, 2)).sqrt())
+    norms = torch.arange(1.0, 102.0)
+    assert tail_ratio(norms) == pytest.approx(100 / 51)
+
+
+def test_the_tail_ratio_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="no rows"):
+        tail_ratio(torch.empty(0))
+
+
+@pytest.mark.parametrize("widths", [(4,), (4, 0, 2), ()])
+def test_impossible_widths_are_refused(widths: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="widths must be"):
+        ChainzRuleNetwork(widths)
