@@ -1,6 +1,9 @@
 """The process's life: start, serve, drain, stop."""
 
 import logging
+import signal
+import sys
+from types import FrameType
 
 import uvicorn
 
@@ -20,8 +23,14 @@ DRAIN_SECONDS = 30
 
 
 def serve(settings: Settings) -> None:
-    """Load every model, then answer requests until SIGTERM or SIGINT; requests in flight are finished first."""
+    """Load every model, then answer requests until SIGTERM or SIGINT; requests in flight are finished first.
+
+    Being told to stop is no failure, so the process then exits with status 0.
+    """
     configure_logs(settings.log_level)
+    # uvicorn takes the signals while it serves, and raises them again when it has drained.
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
     repository = Repository(settings.repository, threads=settings.threads)
     repository.load()
     if not repository.ready:
@@ -42,3 +51,7 @@ def serve(settings: Settings) -> None:
         )
     )
     server.run()
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)

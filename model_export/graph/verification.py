@@ -22,8 +22,8 @@ def check_parity(scorer: Scorer, graph: bytes, *, seed: int = 0, tolerance: floa
 
     A difference is relative to what float32 can resolve: 1 for what lives in [0, 1], or the logits where they are
     larger; for a gradient the row's norm, or the usual norm among such rows where the row's own terms cancel; for a
-    quotient, its numerator's and denominator's. Rows whose two largest logits agree to that precision have no label
-    to compare and are passed over.
+    quotient, its numerator's and denominator's; for the rank of a distance, that of a distance off by as much. Rows
+    whose two largest logits agree to that precision have no label to compare and are passed over.
 
     Raises:
         VerificationError: naming the output, the kind of row and the difference, or an output that is not finite.
@@ -35,16 +35,20 @@ def check_parity(scorer: Scorer, graph: bytes, *, seed: int = 0, tolerance: floa
         with torch.no_grad():
             exact = torch.from_numpy(rows).double()
             expected = Scores(*(output.numpy() for output in scorer(exact)))
-            logits = scorer.network(scorer.standardiser(exact)).abs().amax(1).numpy()
+            trace = scorer.network.trace(scorer.standardiser(exact))
+            logits = trace.logits.abs().amax(1).numpy()
+            distance = scorer.signature(trace.derivatives[0])
+            ranks = scorer.scale(distance * (1 + tolerance)) - scorer.scale(distance * (1 - tolerance))
         found = Scores(*session.run(list(Scores._fields), {tensor: rows}))
-        scales = _scales(expected, logits)
+        scales = _scales(expected, logits, ranks.abs().numpy() / tolerance)
         decided = expected.boundary_distance > tolerance * scales.boundary_distance
-        for name, wanted, got, scale in zip(Scores._fields, expected, found, scales, strict=True):
-            if not (np.isfinite(wanted).all() and np.isfinite(got).all()):
+        for name, values in zip(Scores._fields, found, strict=True):
+            if not np.isfinite(values).all():
                 raise VerificationError(
                     f"{name} is not finite on {kind}: train with a larger DREG weight or fewer layers, so that the "
                     "polynomials stay tame out to the clamp of the inputs"
                 )
+        for name, wanted, got, scale in zip(Scores._fields, expected, found, scales, strict=True):
             difference = np.abs(wanted - got).reshape(len(rows), -1).max(1)[decided] / scale[decided]
             if difference.max(initial=0.0) > tolerance:
                 raise VerificationError(
@@ -69,7 +73,9 @@ def verification_rows(scorer: Scorer, seed: int) -> Iterator[tuple[str, NDArray[
         yield kind, (mean + deviation * rows).astype(np.float32)
 
 
-def _scales(expected: Scores[NDArray[Any]], logits: NDArray[np.float64]) -> Scores[NDArray[Any]]:
+def _scales(
+    expected: Scores[NDArray[Any]], logits: NDArray[np.float64], slopes: NDArray[np.float64]
+) -> Scores[NDArray[Any]]:
     """Return what each output's difference is measured against, [N] each."""
     unit = np.maximum(1.0, logits)
     norm = np.maximum(expected.jacobian_norm, 1e-12)
@@ -80,7 +86,7 @@ def _scales(expected: Scores[NDArray[Any]], logits: NDArray[np.float64]) -> Scor
         jacobian_norm=resolved,
         tail_ratio=expected.tail_ratio * resolved / norm,
         boundary_distance=(unit + expected.boundary_distance * resolved) / norm,
-        typicality=np.ones_like(norm),
+        typicality=np.maximum(1.0, slopes),
         reliability=unit,
         sensitivity=resolved,
     )

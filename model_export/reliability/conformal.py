@@ -13,12 +13,16 @@ FEWEST_ROWS = 20
 """With fewer calibration rows the smallest p-value is above 0.1, and says nothing."""
 
 
+_STEEPEST = 6.0
+"""Largest slope of p, per interquartile range of the calibration distances; in the middle it is usually about 2."""
+
+
 class ConformalScale(nn.Module):
     """Turns a distance into the two-sided conformal p-value of its rank among n calibration distances.
 
     p(s) = min(1, 2 min(p₊, p₋)) with p₊ = (1 + #{sᵢ ≥ s}) / (n + 1) and p₋ likewise with ≤ (Vovk, Gammerman and
     Shafer, "Algorithmic Learning in a Random World", 2005). Two-sided, since shrunken inputs sit unusually close to
-    the centre. It is tabulated at ranks spaced geometrically from both ends, so the tails are exact, and linear in
+    the centre. It is tabulated at every rank in the tails and ever more sparsely towards the middle, and linear in
     between; between neighbouring ranks the line lies above the step, so p errs on the safe side. The smallest
     p-value is 2 / (n + 1).
 
@@ -58,13 +62,14 @@ class ConformalScale(nn.Module):
         above = 1 + rows - np.searchsorted(ordered, ordered, side="left")
         below = 1 + np.searchsorted(ordered, ordered, side="right")
         levels = np.minimum(1.0, 2 * np.minimum(above, below) / (rows + 1))
-        # Neighbours closer than a hundredth of the range are one knot with the larger level: a steeper ramp would
-        # magnify float32's rounding, and ties have none.
-        gap = max(0.01 * (ordered[-1] - ordered[0]), 1e-6 * ordered[-1], 1e-30)
+        # Where neighbours are so close that the ramp between them would be far steeper than usual, and so magnify
+        # float32's rounding, or are equal, they are one knot with the larger level.
+        spread = float(np.subtract(*np.quantile(ordered, [0.75, 0.25]))) or abs(float(ordered[-1])) or 1.0
         floor = 2 / (rows + 1)
-        knots, values = [ordered[0] - gap], [floor]
-        for rank in _geometric_ranks(rows):
-            if ordered[rank] < knots[-1] + gap * (1 - 1e-9):
+        gap = max(floor * spread / _STEEPEST, 1e-6 * abs(float(ordered[-1])))
+        knots, values = [ordered[0] - gap, ordered[0]], [floor, levels[0]]
+        for rank in _chosen_ranks(rows)[1:]:
+            if ordered[rank] - knots[-1] < max(abs(levels[rank] - values[-1]) * spread / _STEEPEST, gap * (1 - 1e-9)):
                 values[-1] = max(values[-1], levels[rank])
             else:
                 knots.append(ordered[rank])
@@ -82,8 +87,10 @@ class ConformalScale(nn.Module):
         return self.first + ramps @ self.steps
 
 
-def _geometric_ranks(rows: int) -> NDArray[np.int64]:
-    """Return ranks 0, 1, 2, 3, 4, 6, 8, 12, … from either end up to the middle, ascending."""
-    powers = 2.0 ** np.arange(0, np.log2(max(rows / 2, 2)), 0.5)
-    from_end = np.unique(np.concatenate([[0], np.floor(powers).astype(np.int64), [rows // 2]]))
+def _chosen_ranks(rows: int) -> NDArray[np.int64]:
+    """Return ascending ranks: the eight outermost at either end, then ever sparser, an eighth of the half at most."""
+    half = rows // 2
+    geometric = 2 ** np.arange(0, np.log2(max(half, 2)), 0.5)
+    from_end = np.concatenate([np.arange(min(9, half + 1)), geometric, np.linspace(0, half, 9)]).astype(np.int64)
+    from_end = np.unique(from_end[from_end <= half])
     return np.unique(np.concatenate([from_end, rows - 1 - from_end]))

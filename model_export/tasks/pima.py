@@ -3,6 +3,8 @@
 Smith et al., "Using the ADAP learning algorithm to forecast the onset of diabetes mellitus" (1988).
 """
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from sklearn.datasets import fetch_openml
@@ -38,8 +40,10 @@ def load_pima() -> pd.DataFrame:
     if file is not None:
         return clean(pd.read_csv(file))
     try:
-        table = fetch_openml("diabetes", version=1, as_frame=True, n_retries=0).frame
-    except Exception as error:  # whatever the network has to say
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # each retry warns, and the outcome says it all
+            table = fetch_openml("diabetes", version=1, as_frame=True, n_retries=1).frame
+    except OSError as error:
         raise DataNotFoundError(
             f"Pima diabetes is not at hand: put {FILE} into the folder that {DATA_VARIABLE} names, or let this "
             f"machine reach OpenML ({error})"

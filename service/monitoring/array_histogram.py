@@ -9,14 +9,17 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 
 class ArrayHistogramChild:
-    """One label set's counts."""
+    """One label set's counts.
+
+    Bounds are compared as float32, so that a float32 value that prints as a bound lies within it.
+    """
 
     def __init__(self, bounds: NDArray[np.float64]) -> None:
-        self._bounds = bounds
+        self._bounds = bounds.astype(np.float32)
         self.counts = np.zeros(len(bounds) + 1, dtype=np.int64)
         self.sum = 0.0
 
-    def observe(self, values: NDArray[np.floating]) -> None:
+    def observe(self, values: NDArray[np.float32]) -> None:
         """Count `values` [N]. One NaN would make the sum NaN for good, so what is not finite is left out."""
         values = values[np.isfinite(values)]
         indices = np.searchsorted(self._bounds, values, side="left")

@@ -28,7 +28,8 @@ def make_network(widths: tuple[int, ...], activation: str = "polynomial") -> Cha
 
 
 def by_autograd(network: ChainzRuleNetwork, x: Tensor) -> Tensor:
-    return torch.func.vmap(torch.func.jacrev(lambda row: network(row.unsqueeze(0)).squeeze(0)))(x)
+    jacobian: Tensor = torch.func.vmap(torch.func.jacrev(lambda row: network(row.unsqueeze(0)).squeeze(0)))(x)
+    return jacobian
 
 
 def by_finite_differences(network: ChainzRuleNetwork, x: Tensor, step: float = 1e-5) -> Tensor:
@@ -82,7 +83,7 @@ def test_layer_norms_are_those_of_each_layers_jacobian(activation: str) -> None:
     for layer, norm in zip([*network.hidden, network.head], norms, strict=True):
 
         def apply(row: Tensor, layer: torch.nn.Module = layer) -> Tensor:
-            output = layer(row)
+            output: Tensor | tuple[Tensor, Tensor] = layer(row)
             return output[0] if isinstance(output, tuple) else output
 
         jacobians = torch.func.vmap(torch.func.jacrev(apply))(hidden)

@@ -60,7 +60,7 @@ def test_dreg_shrinks_the_jacobian(table: Table) -> None:
         with torch.no_grad():
             rows = fitted.standardiser_(torch.from_numpy(table[0].to_numpy(copy=True))).float()
             jacobian = torch.func.vmap(torch.func.jacrev(lambda row: fitted.network_(row[None])[0]))(rows)
-        return torch.linalg.matrix_norm(jacobian).mean().item()
+        return float(torch.linalg.matrix_norm(jacobian).mean())
 
     assert mean_norm(0.1) < 0.7 * mean_norm(0.0)
 
@@ -87,7 +87,9 @@ def test_a_schedule_reaches_the_loss(table: Table) -> None:
         (np.zeros((9, 2)), ["x"] * 9, "at least two classes"),
     ],
 )
-def test_what_cannot_be_learned_from_is_refused(features: object, labels: list[object], complaint: str) -> None:
+def test_what_cannot_be_learned_from_is_refused(
+    features: object, labels: list[int] | list[str], complaint: str
+) -> None:
     with pytest.raises(DataError, match=complaint):
         small().fit(features, labels)
 

@@ -1,0 +1,52 @@
+"""What the README shows is what a user gets."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.service.client import serving
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_curl_gets_the_answer_that_is_shown() -> None:
+    command = re.search(r"```sh\n(curl .*?)```", README, re.DOTALL)
+    answer = re.search(r"```json\n(.*?)```", README, re.DOTALL)
+    assert command is not None
+    assert answer is not None
+    words = shlex.split(command[1].replace("\\\n", " "))
+    url, body = next(word for word in words if "localhost" in word), words[words.index("-d") + 1]
+    with serving(ROOT / "deploy" / "models") as service:
+        response = service.client.post(url.split(":8080")[1], content=body)
+    assert response.status_code == 200
+    shown, got = json.loads(answer[1]), response.json()
+    assert _rounded(got) == _rounded(shown)
+
+
+def test_every_place_it_names_is_there() -> None:
+    section = README.split("## Where things are")[1].split("\n## ")[0]
+    places = re.findall(r"`([\w./-]*[/.\w]+)`", section) + re.findall(r"\]\((?!https?:|#)([^)#]+)", README)
+    places = [place for place in places if place not in {"manifest.json", "/v1", "/v2"}]
+    assert len(places) > 10
+    for place in places:
+        assert (ROOT / place).exists(), place
+
+
+@pytest.mark.parametrize("command", ["make serve", "make test", "docker compose up --build"])
+def test_its_commands_are_the_projects(command: str) -> None:
+    assert command in README
+    if command.startswith("make"):
+        assert re.search(rf"^{command.split()[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def _rounded(value: object) -> object:
+    """Numbers to five significant digits: the last one or two differ between processors."""
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value

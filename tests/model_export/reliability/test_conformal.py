@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.stats import kstest
+
+from model_export.errors import DataError
+from model_export.reliability import ConformalScale
+
+
+def p_values(scale: ConformalScale, distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = scale(torch.from_numpy(distances)).numpy()
+    return found
+
+
+def exact(calibration: NDArray[np.float64], distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    above = 1 + (calibration >= distances[:, None]).sum(1)
+    below = 1 + (calibration <= distances[:, None]).sum(1)
+    wanted: NDArray[np.float64] = np.minimum(1, 2 * np.minimum(above, below) / (len(calibration) + 1))
+    return wanted
+
+
+@pytest.mark.parametrize("rows", [20, 154, 2000])
+def test_is_the_conformal_p_value_to_a_few_ranks_and_errs_on_the_safe_side(rows: int) -> None:
+    generator = np.random.default_rng(rows)
+    calibration, fresh = generator.gamma(4, size=rows), generator.gamma(4, size=5000)
+    found, wanted = p_values(ConformalScale.fit(calibration), fresh), exact(calibration, fresh)
+    assert np.abs(found - wanted).max() < 0.04 + 4 / (rows + 1)
+    assert np.abs(found - wanted).mean() < 0.01 + 2 / (rows + 1)
+    # A line between sparse ranks may fall below the step in the middle, never in the tails.
+    assert (found >= wanted - 1e-9)[wanted <= 16 / (rows + 1)].all()
+
+
+def test_is_uniform_on_rows_like_the_calibration_rows() -> None:
+    generator = np.random.default_rng(0)
+    scale = ConformalScale.fit(generator.gamma(4, size=20_000))
+    fresh = p_values(scale, generator.gamma(4, size=2000))
+    assert kstest(fresh, "uniform").pvalue > 0.01
+
+
+def test_false_alarms_keep_their_promise_over_many_calibration_sets() -> None:
+    generator = np.random.default_rng(0)
+    shares = [
+        (p_values(ConformalScale.fit(generator.normal(size=200) ** 2), generator.normal(size=200) ** 2) < 0.05).mean()
+        for _ in range(200)
+    ]
+    # 40,000 draws: the binomial error of 0.05 is 0.0011, and calibration sets of 200 vary by a little more.
+    assert np.mean(shares) < 0.055
+
+
+def test_is_two_sided_with_a_floor_and_never_nan() -> None:
+    calibration = np.random.default_rng(0).uniform(1, 2, size=99)
+    found = p_values(ConformalScale.fit(calibration), np.array([0.0, 0.5, 1.5, 3.0, 1e30]))
+    assert found[[0, 1, 3, 4]].tolist() == pytest.approx([0.02] * 4)
+    assert found[2] > 0.8
+
+
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0, 1.0 + 1e-9]) | st.floats(0, 100), min_size=20, max_size=60))
+def test_ties_and_duplicates_still_give_a_p_value(distances: list[float]) -> None:
+    scale = ConformalScale.fit(np.array(distances))
+    found = p_values(scale, np.linspace(-1, 101, 300))
+    assert np.isfinite(found).all()
+    assert found.min() >= scale.smallest - 1e-9
+    assert found.max() <= 1 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("distances", "complaint"),
+    [([1.0] * 5, "5 calibration rows are too few"), ([1.0] * 30 + [np.nan], "1 calibration rows have no finite")],
+)
+def test_what_gives_no_p_value_is_refused(distances: list[float], complaint: str) -> None:
+    with pytest.raises(DataError, match=complaint):
+        ConformalScale.fit(np.array(distances))

@@ -1,0 +1,83 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from model_export import commands
+from model_export.errors import DataNotFoundError
+from model_export.tasks import TableTask
+from tests.conftest import Exported
+
+runner = CliRunner()
+
+
+def test_inspect_shows_the_card(exported: Exported) -> None:
+    result = runner.invoke(commands.app, ["inspect", str(exported.folder)], env={"COLUMNS": "120"})
+    assert result.exit_code == 0
+    for words in ("plant version 1", "4 → 16 → 12 → 3", "flow rate", "L/h", "accuracy", "constant 0.00316"):
+        assert words in result.output
+
+
+def test_verify_reports_each_finding(exported: Exported) -> None:
+    result = runner.invoke(commands.app, ["verify", str(exported.folder)])
+    assert result.exit_code == 0
+    assert result.output.count("ok  ") == 6
+
+
+@pytest.mark.parametrize("command", ["inspect", "verify"])
+def test_a_folder_that_is_no_version_is_refused_in_a_sentence(command: str, tmp_path: Path) -> None:
+    result = runner.invoke(commands.app, [command, str(tmp_path)])
+    assert result.exit_code == 1
+    assert "has no manifest.json" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_train_names_the_tasks_it_knows(tmp_path: Path) -> None:
+    result = runner.invoke(commands.app, ["train", "iris", "--repository", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "no task is called 'iris'; there are pima" in result.stderr
+
+
+def test_train_reports_data_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object, **__: object) -> Path:
+        raise DataNotFoundError("Pima diabetes is not at hand")
+
+    monkeypatch.setattr(TableTask, "export", missing)
+    result = runner.invoke(commands.app, ["train", "pima", "--repository", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "Pima diabetes is not at hand" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def chainzrule(*arguments: str, without: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, as if the module `without` were not installed."""
+    hide = f"import sys; sys.modules[{without!r}] = None; " if without else ""
+    program = f"{hide}from model_export.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("command", ["train", "verify", "inspect", "--help"])
+def test_without_torch_the_offline_commands_say_which_extra_to_install(command: str) -> None:
+    result = chainzrule(command, without="torch")
+    assert result.returncode == 1
+    assert "torch is missing" in result.stderr
+    assert "pip install 'chainzrule[export]'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_without_torch_serve_still_runs() -> None:
+    result = chainzrule("serve", "--help", without="torch")
+    assert result.returncode == 0
+    assert "usage: chainzrule serve" in result.stdout
+    assert "--repository" in result.stdout
+
+
+def test_help_lists_every_command() -> None:
+    result = chainzrule("--help")
+    assert result.returncode == 0
+    for command in ("train", "verify", "inspect", "serve"):
+        assert command in result.stdout
