@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: serve test check format models lock clean
+.PHONY: serve test check format lock clean
 
 serve: $(VENV)/service.stamp
 	$(BIN)/chainzrule serve --repository deploy/models

@@ -43,6 +43,23 @@ def calibration(estimator: ChainzRuleClassifier, table: tuple[pd.DataFrame, "pd.
     return calibrate(estimator, table[0], *make_table(300, seed=2))
 
 
+def load_plant() -> pd.DataFrame:
+    features, labels = make_table(900, seed=3)
+    return features.assign(grade=labels)
+
+
+PLANT = TableTask(
+    name="plant",
+    description="Grade of a made-up plant's output",
+    data="generated",
+    load=load_plant,
+    target="grade",
+    class_names={name: name for name in ("low", "medium", "high")},
+    units={"temperature": "°C", "pressure": "bar", "flow rate": "L/h", "age": None},
+    estimator=ChainzRuleClassifier((16, 12), max_epochs=40, patience=10),
+)
+
+
 class Exported(NamedTuple):
     repository: Path
     folder: Path
@@ -52,22 +69,7 @@ class Exported(NamedTuple):
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """Version 1 of the model "plant", made by a task as the command line makes one. Not to be written to."""
     repository = tmp_path_factory.mktemp("repository")
-
-    def load() -> pd.DataFrame:
-        features, labels = make_table(900, seed=3)
-        return features.assign(grade=labels)
-
-    task = TableTask(
-        name="plant",
-        description="Grade of a made-up plant's output",
-        data="generated",
-        load=load,
-        target="grade",
-        class_names={name: name for name in ("low", "medium", "high")},
-        units={"temperature": "°C", "pressure": "bar", "flow rate": "L/h", "age": None},
-        estimator=ChainzRuleClassifier((16, 12), max_epochs=40, patience=10),
-    )
-    return Exported(repository, task.export(repository, seed=0))
+    return Exported(repository, PLANT.export(repository, seed=0))
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,15 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from model_export.errors import DataError, VerificationError
+from model_export.graph import onnx_writer
+from model_export.graph.scorer import Scorer
 from service.inference.model import Model
 from service.manifest import read_manifest
-from tests.conftest import FEATURES, Exported, make_table
+from tests.conftest import FEATURES, PLANT, Exported, make_table
 
 
 def test_the_manifest_describes_what_was_trained(exported: Exported) -> None:
@@ -32,3 +38,22 @@ def test_its_held_out_figures_are_those_of_the_graph(exported: Exported) -> None
     assert accuracy == pytest.approx(manifest.evaluation.accuracy, abs=0.1)
     assert scores["reliability"].mean() == pytest.approx(accuracy, abs=0.06)
     assert (scores["typicality"] < 0.05).mean() == pytest.approx(0.05, abs=0.04)
+
+
+def test_a_graph_that_fails_its_verification_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = onnx_writer.write_graph
+
+    def faulty(scorer: Scorer, tensor: str) -> bytes:
+        scorer.temperature *= 1.01
+        return honest(scorer, tensor)
+
+    monkeypatch.setattr(onnx_writer, "write_graph", faulty)
+    with pytest.raises(VerificationError, match="probabilities differs between torch and onnxruntime"):
+        PLANT.export(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_target_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no column is called 'quality'; the columns are temperature, pressure"):
+        replace(PLANT, target="quality").export(tmp_path)
+    assert not list(tmp_path.iterdir())
