@@ -22,7 +22,7 @@ format: $(VENV)/all.stamp
 	$(BIN)/ruff format .
 
 # What serving needs, without torch; a stamp says what is installed.
-$(VENV)/service.stamp: pyproject.toml service/requirements.lock
+$(VENV)/service.stamp: pyproject.toml tests/constraints.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint tests/constraints.lock --editable .
 	touch $@

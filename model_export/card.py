@@ -28,16 +28,17 @@ def card(manifest: Manifest) -> Group:
         f"ranks wrong below right with AUROC {auroc}",
         "typicality": f"below 0.05 on {evaluation.typicality_below_0_05:.3f} of the test rows",
     }.items():
-        facts.add_row(Text(name, style="bold"), value)
+        facts.add_row(Text(name, style="bold"), Text(value))
 
     features = Table("feature", "unit", "range in training", "mean ± deviation", "null")
     for feature in manifest.input.features:
-        features.add_row(
+        cells = (
             feature.name,
             feature.unit or "",
             f"{feature.minimum:g} … {feature.maximum:g}",
             f"{feature.mean:.4g} ± {feature.standard_deviation:.4g}",
             "accepted" if feature.may_be_missing else "refused",
         )
+        features.add_row(*map(Text, cells))
     title = Text(f"{manifest.name} version {manifest.version}", style="bold cyan")
-    return Group(title, manifest.description, "", facts, "", features)
+    return Group(title, Text(manifest.description), "", facts, "", features)

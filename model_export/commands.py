@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from model_export.card import card
 from model_export.errors import ModelExportError
 from model_export.graph.folder_check import check_folder
 from model_export.tasks import TASKS
-from service.errors import InvalidModelError
+from service.errors import ServiceError
 from service.manifest import read_manifest
 
 app = typer.Typer(
@@ -39,7 +40,7 @@ def train(
     except ModelExportError as error:
         _fail(str(error))
     console.print(card(read_manifest(folder)))
-    console.print(f"written to {folder}; serve it: chainzrule serve --repository {repository}", soft_wrap=True)
+    console.print(Text(f"written to {folder}; serve it: chainzrule serve --repository {repository}"), soft_wrap=True)
 
 
 @app.command()
@@ -47,8 +48,8 @@ def verify(folder: Folder) -> None:
     """Check a version folder: its files, its graph, and its derivatives against finite differences."""
     try:
         for finding in check_folder(folder):
-            console.print(f"[green]ok[/green]  {finding}", soft_wrap=True)
-    except (ModelExportError, InvalidModelError) as error:
+            console.print(Text.assemble(("ok", "green"), "  ", finding), soft_wrap=True)
+    except (ModelExportError, ServiceError) as error:
         _fail(str(error))
 
 
@@ -57,7 +58,7 @@ def inspect(folder: Folder) -> None:
     """Show the manifest of a version folder as a card."""
     try:
         console.print(card(read_manifest(folder)))
-    except InvalidModelError as error:
+    except ServiceError as error:
         _fail(str(error))
 
 
@@ -68,5 +69,5 @@ def serve() -> None:
 
 
 def _fail(message: str) -> None:
-    Console(stderr=True).print(f"[red]error[/red]  {message}", soft_wrap=True, highlight=False)
+    Console(stderr=True).print(Text.assemble(("error", "red"), "  ", message), soft_wrap=True)
     raise typer.Exit(1)

@@ -16,8 +16,6 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "python -m se
         Settings,
         cli_prog_name=program,
         cli_parse_args=list(sys.argv[1:] if arguments is None else arguments),
-        cli_kebab_case=True,
-        cli_hide_none_type=True,
     )
     try:
         settings = Settings(_cli_settings_source=command_line)

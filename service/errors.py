@@ -23,7 +23,6 @@ class InvalidModelError(ServiceError):
 
     def __init__(self, folder: Path, reason: str) -> None:
         super().__init__(f"{folder} cannot be used: {reason}")
-        self.reason = reason
 
 
 class RouteNotFoundError(ServiceError):
@@ -84,6 +83,12 @@ class BodyTooLargeError(ServiceError):
     """The body is over the limit in bytes."""
 
     code = "body_too_large"
+
+
+class ClientGoneError(ServiceError):
+    """The client hung up before its request was whole."""
+
+    code = "client_gone"
 
 
 class TooManyRowsError(ServiceError):

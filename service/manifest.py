@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from service.errors import InvalidModelError
 
@@ -46,7 +46,8 @@ OUTPUTS: Final = (
         "boundary_distance",
         "FP32",
         (),
-        "first-order distance to the nearest other class, in training standard deviations",
+        "first-order distance, in training standard deviations, to the nearest other class; "
+        "to the runner-up, where `jacobian` is margin",
     ),
     Output(
         "typicality",
@@ -83,12 +84,25 @@ class Feature(_Part):
     example: float = Field(description="a usual value, the training median")
 
 
+def _once(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a name that stands twice: answers are objects by name."""
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(f"each name may stand once, and {', '.join(sorted(twice))} stands more often")
+    return names
+
+
+def _named_once(features: tuple[Feature, ...]) -> tuple[Feature, ...]:
+    _once(tuple(feature.name for feature in features))
+    return features
+
+
 class TableInput(_Part):
     """Rows of numbers, sent by feature name or as lists in this order; one FP32 tensor [N, features] in the graph."""
 
     kind: Literal["table"] = "table"
     tensor: str = "features"
-    features: tuple[Feature, ...] = Field(min_length=1)
+    features: Annotated[tuple[Feature, ...], AfterValidator(_named_once)] = Field(min_length=1)
     clamp: float = Field(gt=0, description="features count as at most this many standard deviations from the mean")
 
     @property
@@ -152,7 +166,7 @@ class Manifest(_Part):
     version: int = Field(ge=1)
     task: Literal["classification"] = "classification"
     description: str
-    classes: tuple[str, ...] = Field(min_length=2)
+    classes: Annotated[tuple[str, ...], AfterValidator(_once)] = Field(min_length=2)
     input: TableInput
     jacobian: JacobianKind
     network: Network
@@ -201,7 +215,10 @@ def read_manifest(folder: Path) -> Manifest:
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise InvalidModelError(folder, f"its manifest does not fit the schema: {faults}") from None
-    _check_files(folder, manifest)
+    try:
+        _check_files(folder, manifest)
+    except OSError as error:
+        raise InvalidModelError(folder, f"its files cannot be read: {error}") from None
     return manifest
 
 

@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     threads: int = Field(default=1, ge=1, le=256)
     """Threads onnxruntime uses within one run; more than one pays for wide models only."""
 
-    max_body_bytes: int = Field(default=16 * 2**20, ge=1024)
+    max_body_bytes: int = Field(default=4 * 2**20, ge=1024)
     """Largest request body."""
 
     max_rows: int = Field(default=10_000, ge=1)

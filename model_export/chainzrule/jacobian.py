@@ -2,7 +2,8 @@
 
 Throughout, `weights` are W_1 … W_L and `derivatives` d_1 … d_{L-1}, as `ChainzRuleNetwork.weights` and `Trace` hold
 them. The Jacobian of the logits by the input is J(x) = W_L diag(d_{L-1}) W_{L-1} … diag(d_1) W_1, [N, K, n_0].
-Everything here is plain multiplication, so that it exports to any runtime.
+Everything here is plain multiplication, so that it exports to any runtime. Without hidden layers J is the same for
+every row, and stands for all of them with N = 1.
 """
 
 from collections.abc import Sequence

@@ -48,7 +48,9 @@ def calibrate(
         DataError: if there are too few calibration rows, or one has a label that training did not have.
 
     """
-    codes = _codes(estimator, labels)
+    if not estimator.network_.hidden:
+        raise DataError("a network without hidden layers has a constant Jacobian, and no signature: give hidden_widths")
+    codes = class_codes(estimator, labels)
     standardiser = deepcopy(estimator.standardiser_).double()
     network = deepcopy(estimator.network_).double()
     with torch.no_grad():
@@ -71,7 +73,7 @@ def calibrate(
     reference = Reference(
         rows=len(codes),
         jacobian_norm=walk.norm.mean().item(),
-        tail_ratio=tail_ratio(walk.norm),
+        tail_ratio=tail_ratio(walk.norm / mean_norms[label, runner_up]),
         temperature=temperature,
         smallest_typicality=scale.smallest,
         reliability_weights=correctness.weights,
@@ -79,11 +81,17 @@ def calibrate(
     return Calibration(scorer, reference)
 
 
-def _codes(estimator: ChainzRuleClassifier, labels: ArrayLike) -> NDArray[np.int64]:
+def class_codes(estimator: ChainzRuleClassifier, labels: ArrayLike) -> NDArray[np.int64]:
+    """Return the index of each label [N] among the estimator's classes.
+
+    Raises:
+        DataError: if a label is none of them.
+
+    """
     values = np.asarray(labels)
     unknown = set(np.unique(values)) - set(estimator.classes_)
     if unknown:
-        raise DataError(f"calibration has labels that training did not have: {', '.join(map(str, sorted(unknown)))}")
+        raise DataError(f"held-out rows have labels that training did not have: {', '.join(map(str, sorted(unknown)))}")
     return np.searchsorted(estimator.classes_, values).astype(np.int64)
 
 

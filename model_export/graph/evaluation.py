@@ -37,5 +37,5 @@ def evaluate(graph: bytes, table: NDArray[np.float64], codes: NDArray[np.int64],
         mean_reliability=scores.reliability.mean(),
         error_auroc=roc_auc_score(wrong, -scores.reliability) if both else None,
         typicality_below_0_05=(scores.typicality < 0.05).mean(),
-        tail_ratio=tail_ratio(torch.from_numpy(scores.jacobian_norm)),
+        tail_ratio=tail_ratio(torch.from_numpy(scores.tail_ratio)),
     )

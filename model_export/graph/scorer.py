@@ -6,7 +6,7 @@ from typing import Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from model_export.chainzrule import ChainzRuleNetwork, Trace, hidden_pullback, reverse_jacobian
+from model_export.chainzrule import ChainzRuleNetwork, Trace, hidden_pullback, jacobian_norm, reverse_jacobian
 from model_export.graph.depressed import depress
 from model_export.reliability import Confidence, ConformalScale, Signature
 from model_export.reliability.confidence import log_odds
@@ -136,8 +136,7 @@ def walk_back(
     gaps = trace.logits.amax(1, keepdim=True) - trace.logits
     others = torch.arange(trace.logits.shape[1]) != label.unsqueeze(1)
     nearest = torch.where(others, gaps / distances, torch.inf).amin(1)
-    norm = torch.linalg.vector_norm(rows, dim=(1, 2))
-    return _Walk(norm, nearest, own - _take(rows, runner_up))
+    return _Walk(jacobian_norm(rows), nearest, own - _take(rows, runner_up))
 
 
 def _take(rows: Tensor, index: Tensor) -> Tensor:

@@ -20,10 +20,10 @@ _ROWS = 512
 def check_parity(scorer: Scorer, graph: bytes, *, seed: int = 0, tolerance: float = TOLERANCE) -> None:
     """Compare every output of `graph` with `scorer` in float64: random rows, rows with gaps, rows far outside training.
 
-    A difference is relative to what float32 can resolve: 1 for what lives in [0, 1], or the logits where they are
-    larger; for a gradient the row's norm, or the usual norm among such rows where the row's own terms cancel; for a
-    quotient, its numerator's and denominator's; for the rank of a distance, that of a distance off by as much. Rows
-    whose two largest logits agree to that precision have no label to compare and are passed over.
+    A difference is relative to what float32 can resolve: an output's own size, or 1 for what lives in [0, 1]; more
+    where it hangs on a difference of larger numbers: a probability on the logits, as steeply as softmax does there; a
+    distance on the logits and the gradient; a gradient on the usual gradient of such rows; a p-value on the distance
+    it ranks. Rows whose two largest logits agree to that precision have no label to compare and are passed over.
 
     Raises:
         VerificationError: naming the output, the kind of row and the difference, or an output that is not finite.
@@ -77,16 +77,17 @@ def _scales(
     expected: Scores[NDArray[Any]], logits: NDArray[np.float64], slopes: NDArray[np.float64]
 ) -> Scores[NDArray[Any]]:
     """Return what each output's difference is measured against, [N] each."""
-    unit = np.maximum(1.0, logits)
     norm = np.maximum(expected.jacobian_norm, 1e-12)
     resolved = np.maximum(norm, np.sqrt(np.mean(norm**2)))
+    doubt = (expected.probabilities * (1 - expected.probabilities)).max(1)
+    unsure = expected.reliability * (1 - expected.reliability)
     return Scores(
         label=np.ones_like(norm),
-        probabilities=unit,
+        probabilities=1 + doubt * logits,
         jacobian_norm=resolved,
         tail_ratio=expected.tail_ratio * resolved / norm,
-        boundary_distance=(unit + expected.boundary_distance * resolved) / norm,
-        typicality=np.maximum(1.0, slopes),
-        reliability=unit,
+        boundary_distance=(np.maximum(1, logits) + expected.boundary_distance * resolved) / norm,
+        typicality=1 + slopes,
+        reliability=1 + unsure * (logits + slopes / expected.typicality),
         sensitivity=resolved,
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.datasets import fetch_openml
 
-from model_export.errors import DataNotFoundError
+from model_export.errors import DataError, DataNotFoundError
 from model_export.tasks.data import DATA_VARIABLE, local_file
 from model_export.tasks.table_task import TableTask
 from model_export.training import ChainzRuleClassifier
@@ -58,8 +58,19 @@ def from_openml(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def clean(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with NaN where a zero stands for a missing value."""
-    table = table.astype(dict.fromkeys(UNITS, float))
+    """Return the table with NaN where a zero stands for a missing value.
+
+    Raises:
+        DataError: if a column is not there or does not hold numbers.
+
+    """
+    missing = [name for name in (*UNITS, "Outcome") if name not in table.columns]
+    if missing:
+        raise DataError(f"the Pima table lacks the columns {', '.join(missing)}: is its first line the header?")
+    try:
+        table = table.astype(dict.fromkeys(UNITS, float))
+    except ValueError as error:
+        raise DataError(f"the Pima table holds something that is not a number: {error}") from error
     table[list(ZERO_IS_MISSING)] = table[list(ZERO_IS_MISSING)].replace(0.0, np.nan)
     return table
 

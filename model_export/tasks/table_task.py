@@ -10,14 +10,15 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
-from model_export.graph.calibration import calibrate
+from model_export.errors import DataError
+from model_export.graph.calibration import calibrate, class_codes
 from model_export.graph.evaluation import evaluate
 from model_export.graph.onnx_writer import export_graph
-from model_export.graph.version_folder import next_version, write_version
+from model_export.graph.version_folder import free_version, next_version, write_version
 from model_export.training import ChainzRuleClassifier
 from model_export.training.standardiser import Standardiser
 from model_export.training.table import read_table, split_target
-from service.manifest import MODEL_FILE, Feature, Manifest, Network, TableInput, Training
+from service.manifest import MODEL_FILE, Feature, JacobianKind, Manifest, Network, TableInput, Training
 
 TEST_SHARE, CALIBRATION_SHARE = 0.2, 0.2
 """Of all rows. The rest trains, a part of it as the validation rows that stop training early."""
@@ -51,6 +52,7 @@ class TableTask:
         class_names: what each label is called in answers.
         units: each feature's unit, None where it has none.
         estimator: an unfitted estimator; its settings were chosen without the test rows.
+        jacobian: which rows of the Jacobian the graph takes, see `Scorer`.
 
     """
 
@@ -62,13 +64,22 @@ class TableTask:
     class_names: Mapping[Any, str]
     units: Mapping[str, str | None]
     estimator: ChainzRuleClassifier
+    jacobian: JacobianKind = "margin"
 
     def split(self, seed: int) -> Split:
-        """Return training, calibration and test rows, stratified by label."""
+        """Return training, calibration and test rows, stratified by label.
+
+        Raises:
+            DataError: if there is no target column, or a class has too few rows to be in every part.
+
+        """
         table, labels = split_target(self.load(), self.target)
-        rest, test = train_test_split(table.index, test_size=TEST_SHARE, stratify=labels, random_state=seed)
         share = CALIBRATION_SHARE / (1 - TEST_SHARE)
-        training, held_out = train_test_split(rest, test_size=share, stratify=labels[rest], random_state=seed)
+        try:
+            rest, test = train_test_split(table.index, test_size=TEST_SHARE, stratify=labels, random_state=seed)
+            training, held_out = train_test_split(rest, test_size=share, stratify=labels[rest], random_state=seed)
+        except ValueError as error:
+            raise DataError(f"the {len(table)} rows cannot be split by {self.target}: {error}") from error
         return Split(*(Rows(table.loc[part], labels.loc[part]) for part in (training, held_out, test)))
 
     def export(self, repository: Path, *, version: int | None = None, seed: int = 0, progress: bool = False) -> Path:
@@ -86,28 +97,30 @@ class TableTask:
             ExportError: if the version is there already.
 
         """
+        version = version or next_version(repository, self.name)
+        free_version(repository, self.name, version)
         split = self.split(seed)
         estimator = clone(self.estimator).set_params(random_state=seed, progress=progress)
         estimator.fit(split.training.table, split.training.labels)
         scorer, reference = calibrate(
-            estimator, split.training.table, split.calibration.table, split.calibration.labels
+            estimator, split.training.table, split.calibration.table, split.calibration.labels, self.jacobian
         )
         inputs = self._describe(split.training.table, scorer.standardiser)
         graph = export_graph(scorer, inputs.tensor)
 
         names = tuple(self.class_names[label] for label in estimator.classes_)
-        codes = np.searchsorted(estimator.classes_, split.test.labels)
-        majority = np.bincount(np.searchsorted(estimator.classes_, split.training.labels)).argmax().item()
+        majority = np.bincount(class_codes(estimator, split.training.labels)).argmax().item()
+        degree = f" of degree {estimator.degree}" if estimator.activation == "polynomial" else ""
         manifest = Manifest(
             name=self.name,
-            version=version or next_version(repository, self.name),
+            version=version,
             description=self.description,
             classes=names,
             input=inputs,
             jacobian=scorer.jacobian,
             network=Network(
                 widths=(len(inputs.features), *estimator.hidden_widths, len(names)),
-                activation=f"{estimator.activation}, degree {estimator.degree}",
+                activation=estimator.activation + degree,
                 parameters=sum(parameter.numel() for parameter in estimator.network_.parameters()),
             ),
             reference=reference,
@@ -119,7 +132,9 @@ class TableTask:
                 dreg=str(estimator.schedule),
                 epochs=estimator.epochs_,
             ),
-            evaluation=evaluate(graph, read_table(split.test.table), codes, majority),
+            evaluation=evaluate(
+                graph, read_table(split.test.table), class_codes(estimator, split.test.labels), majority
+            ),
             files={},
         )
         return write_version(repository, manifest, {MODEL_FILE: graph})

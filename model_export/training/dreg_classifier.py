@@ -1,6 +1,6 @@
 """The skorch network that adds DREG to the task's loss."""
 
-from typing import Any
+from typing import Any, Self
 
 from skorch import NeuralNetClassifier
 from torch import Tensor
@@ -18,6 +18,18 @@ class DregClassifier(NeuralNetClassifier):  # type: ignore[misc]  # skorch ships
     def __init__(self, *args: Any, schedule: Schedule, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.schedule = schedule
+
+    def fit_loop(self, *args: Any, **kwargs: Any) -> Self:
+        """Train, and remember being interrupted by the user.
+
+        skorch ends quietly on a KeyboardInterrupt, which is also what early stopping raises.
+        """
+        self.interrupted = False
+        try:
+            super().fit_loop(*args, **kwargs)
+        except KeyboardInterrupt:
+            self.interrupted = dict(self.callbacks_)["stop"].misses_ < dict(self.callbacks_)["stop"].patience
+        return self
 
     def infer(self, x: Tensor, **_: Any) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return the logits and the derivatives of a batch."""

@@ -1,6 +1,5 @@
 """The scikit-learn estimator."""
 
-import secrets
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -9,6 +8,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from skorch.callbacks import EarlyStopping, GradientNormClipping
 from skorch.dataset import Dataset
@@ -41,7 +41,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         max_epochs: the most passes over the training rows.
         patience: epochs without a better validation loss before training stops; the best network is kept.
         validation_fraction: share of the rows held out to stop early by, stratified.
-        random_state: seed of the split, the start and the order of the rows; None for a fresh one.
+        random_state: seed of the split, the start and the order of the rows, as scikit-learn takes it.
         progress: draw a progress bar.
 
     Attributes:
@@ -68,7 +68,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         max_epochs: int = 200,
         patience: int = 20,
         validation_fraction: float = 0.15,
-        random_state: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
         progress: bool = False,
     ) -> None:
         self.hidden_widths = hidden_widths
@@ -102,14 +102,18 @@ class ChainzRuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             DataError: if the table or the labels cannot be learned from, naming the column or row and the cure.
 
         """
+        if not (0 < self.validation_fraction < 1 and self.max_epochs >= 1):
+            raise DataError(
+                f"validation_fraction is {self.validation_fraction} and max_epochs {self.max_epochs}: training stops "
+                "by a share of the rows between 0 and 1, after at least 1 epoch"
+            )
         table = read_table(X)
         validate_data(self, X, skip_check_array=True)
-        empty = np.flatnonzero(np.isnan(table).all(axis=0))
-        if len(empty):
-            raise DataError(f"column {self._name(empty[0])!r} has no value in any row: drop it")
         self.classes_, codes = read_labels(y, len(table))
-        seed = secrets.randbits(32) if self.random_state is None else self.random_state
+        state = self.random_state
+        seed = int(state) if isinstance(state, int | np.integer) else int(check_random_state(state).randint(2**31))
         training, validation = self._split(codes, seed)
+        self._check_columns(table[training])
 
         self.standardiser_ = Standardiser.fit(table[training])
         rows = self.standardiser_(torch.from_numpy(table)).float().numpy()
@@ -117,6 +121,8 @@ class ChainzRuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             torch.manual_seed(seed)
             net = self._make_net(rows.shape[1], Dataset(rows[validation], codes[validation]))
             net.fit(rows[training], codes[training])
+        if net.interrupted:
+            raise KeyboardInterrupt
         self.network_: ChainzRuleNetwork = net.module_.eval().requires_grad_(False)
         self.epochs_ = len(net.history)
         self.training_rows_, self.validation_rows_ = len(training), len(validation)
@@ -135,6 +141,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the likeliest class [N] of rows X [N, n_0]."""
+        check_is_fitted(self)
         labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
         return labels
 
@@ -143,9 +150,18 @@ class ChainzRuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             logits: NDArray[np.float32] = self.network_(self.standardiser_(torch.from_numpy(table)).float()).numpy()
         return logits
 
-    def _name(self, column: int) -> str:
-        names = getattr(self, "feature_names_in_", None)
-        return str(column if names is None else names[column])
+    def _check_columns(self, table: NDArray[np.float64]) -> None:
+        """Refuse a column without a value, and one that varies less than the float32 of clients and graph resolves."""
+        names = getattr(self, "feature_names_in_", range(table.shape[1]))
+        for name, column in zip(names, table.T, strict=True):
+            known = column[~np.isnan(column)]
+            if len(known) == 0:
+                raise DataError(f"column '{name}' has no value in any training row: drop it")
+            if 0 < known.std() < 1e-6 * np.abs(known).max() and known.min() < known.max():
+                raise DataError(
+                    f"column '{name}' varies by {known.std():.2g} around {known.mean():.7g}, which 32-bit floats "
+                    "cannot tell apart: subtract a fixed offset from it"
+                )
 
     def _split(self, codes: NDArray[np.int64], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the indices of training and validation rows, stratified by class."""

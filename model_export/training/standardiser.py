@@ -37,7 +37,7 @@ class Standardiser(nn.Module):
     def fit(cls, table: NDArray[np.float64]) -> Self:
         """Return the standardiser of a table [N, n_0] in which NaN marks a missing value."""
         mean, deviation = np.nanmean(table, axis=0), np.nanstd(table, axis=0)
-        deviation[deviation == 0] = 1.0
+        deviation[np.nanmin(table, axis=0) == np.nanmax(table, axis=0)] = 1.0
         largest = float(np.nanmax(np.abs((table - mean) / deviation)))
         return cls(torch.from_numpy(mean), torch.from_numpy(deviation), max(CLAMP, 1.5 * largest))
 

@@ -1,5 +1,6 @@
 """Reading a table and its labels, and refusing what cannot be learned from."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,17 @@ def read_table(table: Any) -> NDArray[np.float64]:
         DataError: if it is not two-dimensional, has no rows, holds a column that is not numeric, or an infinity.
 
     """
-    frame = pd.DataFrame(table) if np.ndim(table) == 2 else None
-    if frame is None or frame.empty:
+    try:
+        frame = pd.DataFrame(table) if np.ndim(table) == 2 else pd.DataFrame()
+    except ValueError:
+        raise DataError("the rows of the table differ in length: give every row a value for every column") from None
+    if frame.empty:
         raise DataError(
             f"the table has shape {np.shape(table)}: give rows and columns, at least one of each; "
             "a single feature is a table of one column, reshape(-1, 1)"
         )
     for name, column in frame.items():
-        if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
-            frame[name] = _as_numbers(name, column)
+        frame[name] = _as_numbers(name, column)
     values = frame.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     infinite = np.argwhere(np.isinf(values))
     if len(infinite):
@@ -37,17 +40,21 @@ def read_table(table: Any) -> NDArray[np.float64]:
 
 
 def _as_numbers(name: Any, column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Return an object column as numbers if that is what it holds (None among floats makes such a column)."""
-    if pd.api.types.is_object_dtype(column) and not any(isinstance(value, str) for value in column):
-        try:
-            return pd.to_numeric(column)
-        except (TypeError, ValueError):
-            pass
-    example = next(value for value in column if value is not None and value == value)  # noqa: PLR0124 - skips NaN
-    raise DataError(
-        f"column {name!r} is not numeric: it holds {example!r} among others; drop it, or encode its categories as "
-        "numbers"
-    )
+    """Return a column as numbers if that is what it holds; None among floats makes an object column of them."""
+    known = column[column.notna()]
+    if known.empty:
+        return pd.Series(np.nan, index=column.index)
+    if pd.api.types.is_complex_dtype(column):
+        raise DataError(f"column {name!r} holds complex numbers: give real and imaginary parts as two columns")
+    if pd.api.types.is_numeric_dtype(column):
+        return column
+    strange = next((value for value in known if isinstance(value, str) or not isinstance(value, Real)), None)
+    if strange is not None:
+        raise DataError(
+            f"column {name!r} is not numeric: it holds {strange!r} among others; drop it, or encode its categories as "
+            "numbers"
+        )
+    return pd.to_numeric(column)
 
 
 def read_labels(labels: ArrayLike, rows: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -68,7 +75,11 @@ def read_labels(labels: ArrayLike, rows: int) -> tuple[NDArray[Any], NDArray[np.
             f"the labels are continuous ({values[values != np.round(values)][0]} among them): "
             "a classifier wants classes"
         )
-    classes, codes = np.unique(values, return_inverse=True)
+    try:
+        classes, codes = np.unique(values, return_inverse=True)
+    except TypeError:
+        kinds = ", ".join(sorted({type(value).__name__ for value in values}))
+        raise DataError(f"the labels are of several types ({kinds}): make them all one") from None
     if len(classes) < 2:
         raise DataError(f"all {rows} rows have the label '{classes[0]}': a classifier needs at least two classes")
     return classes, codes.astype(np.int64)

@@ -20,6 +20,7 @@ class Model:
     """A version folder, checked, loaded into onnxruntime and warmed up.
 
     Args:
+        folder: where it was found, for error messages.
         manifest: what the folder says of itself.
         session: the graph.
 

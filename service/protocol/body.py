@@ -1,8 +1,8 @@
 """Reading a request body within its limit."""
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
-from service.errors import BodyTooLargeError, MalformedRequestError
+from service.errors import BodyTooLargeError, ClientGoneError, MalformedRequestError
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -11,6 +11,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     Raises:
         BodyTooLargeError: before reading, where the length is announced, else at the byte over the limit.
         MalformedRequestError: if the announced length is not a number.
+        ClientGoneError: if the client hangs up.
 
     """
     announced = request.headers.get("content-length", "0")
@@ -19,10 +20,13 @@ async def read_body(request: Request, limit: int) -> bytes:
     if int(announced) > limit:
         raise _too_large(limit)
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise _too_large(limit)
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise _too_large(limit)
+    except ClientDisconnect:
+        raise ClientGoneError("the client closed the connection before its request was whole") from None
     return bytes(body)
 
 

@@ -25,9 +25,10 @@ STATUSES: dict[type[errors.ServiceError], int] = {
     errors.NonFiniteValueError: 400,
     errors.BodyTooLargeError: 413,
     errors.TooManyRowsError: 413,
+    errors.ClientGoneError: 499,
     errors.NonFiniteOutputError: 500,
 }
-"""Anything else is a 500."""
+"""Anything else is a 500. Nobody is left to read the 499; it is nginx's, and keeps such requests out of the 5xx."""
 
 
 def error_response(path: str, error: errors.ServiceError, headers: dict[str, str] | None = None) -> Response:

@@ -1,7 +1,9 @@
 """The friendly protocol's bodies: instances to rows, scores to predictions."""
 
+import json
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from service.errors import (
     MalformedRequestError,
     MissingFeatureError,
+    NonFiniteValueError,
     ServiceError,
     UnknownFeatureError,
     WrongTypeError,
@@ -21,6 +24,17 @@ from service.inference.rows import check_count, check_values
 from service.manifest import Manifest
 
 _SHAPE: Final = 'send {"instances": [...]}, each instance an object by feature name or a list of numbers'
+
+
+_LONGEST_NAME = 64
+"""What a client wrote is repeated to it up to this length."""
+
+
+class _Counted(msgspec.Struct):
+    instances: list[msgspec.Raw]
+
+
+_COUNTER = msgspec.json.Decoder(_Counted)
 
 
 class InstanceCodec:
@@ -58,6 +72,9 @@ class InstanceCodec:
 
         """
         try:
+            # More brackets than rows allowed may be too many rows, which are counted before they are decoded.
+            if body.count(b"[") + body.count(b"{") > self._max_rows + 2:
+                check_count(len(_COUNTER.decode(body).instances), self._max_rows)
             (instances,) = msgspec.structs.astuple(self._decoder.decode(body))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise self._diagnose(body, error) from None
@@ -120,9 +137,10 @@ class InstanceCodec:
     def _diagnose(self, body: bytes, error: Exception) -> ServiceError:
         """Return what is wrong with a body that the decoder refused."""
         try:
-            content = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-            return MalformedRequestError(f"the body is not JSON: {fault}")
+            # Python's own reader takes NaN and Infinity, which JSON does not know, so that they can be pointed at.
+            content = json.loads(body)
+        except (ValueError, RecursionError):
+            return MalformedRequestError(f"the body is not JSON: {error}")
         if not isinstance(content, dict) or not isinstance(content.get("instances"), list):
             return MalformedRequestError(f"the body has no list of instances: {_SHAPE}")
         return next(self._faults(content["instances"]), MalformedRequestError(f"{error}: {_SHAPE}"))
@@ -153,15 +171,23 @@ class InstanceCodec:
                         row=row,
                         field=name,
                     )
+                elif isinstance(value, float) and not isfinite(value):
+                    yield NonFiniteValueError(
+                        f"{name} of row {row} is not finite: send a number, or null where it is unknown",
+                        row=row,
+                        field=name,
+                    )
 
 
 def _name_faults(row: int, instance: dict[str, Any], names: tuple[str, ...]) -> Iterator[ServiceError]:
     absent = [name for name in names if name not in instance]
     for name in instance:
         if name not in names:
-            near = get_close_matches(name, absent or names, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"the model takes {', '.join(names)}"
-            yield UnknownFeatureError(f"row {row} has an unknown feature {name!r}: {hint}", row=row, field=name)
+            shown = name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "…"
+            spelt = {known.casefold(): known for known in absent or names}
+            near = get_close_matches(shown.casefold(), spelt, n=1, cutoff=0.5)
+            hint = f"did you mean {spelt[near[0]]!r}?" if near else f"the model takes {', '.join(names)}"
+            yield UnknownFeatureError(f"row {row} has an unknown feature {shown!r}: {hint}", row=row, field=shown)
     if absent:
         yield MissingFeatureError(
             f"row {row} lacks {', '.join(absent)}: send every feature, null where its value is unknown",

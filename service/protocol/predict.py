@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.errors import MethodNotAllowedError
 from service.inference.model import Model
 from service.inference.repository import Repository
 from service.protocol.documentation import PREDICT
@@ -39,6 +40,8 @@ def predict_router(repository: Repository, exchange: Exchange, max_rows: int) ->
     @router.get("/{name}")
     async def describe_model(name: str) -> dict[str, str | bool]:
         """Say whether a model is being served."""
+        if name.endswith(":predict"):
+            raise MethodNotAllowedError(f"/v1/models/{name} does not take GET: POST the instances to it")
         return {"name": repository.get(name).manifest.name, "ready": True}
 
     @router.post("/{name}:predict", openapi_extra=PREDICT)

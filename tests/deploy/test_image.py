@@ -50,9 +50,11 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def container() -> Iterator[str]:
-    compose("up", "--build", "--detach", "--wait")
-    yield compose("ps", "--quiet", "service").stdout.strip()
-    compose("down", "--volumes")
+    try:
+        compose("up", "--build", "--detach", "--wait")
+        yield compose("ps", "--quiet", "service").stdout.strip()
+    finally:
+        compose("down", "--volumes")
 
 
 def test_becomes_healthy_and_answers_with_the_numbers_of_the_bundled_model(container: str) -> None:

@@ -6,8 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from model_export import commands
+from model_export.card import card
 from model_export.errors import DataNotFoundError
 from model_export.tasks import TableTask
+from service.manifest import read_manifest
 from tests.conftest import Exported
 
 runner = CliRunner()
@@ -18,6 +20,19 @@ def test_inspect_shows_the_card(exported: Exported) -> None:
     assert result.exit_code == 0
     for words in ("plant version 1", "4 → 16 → 12 → 3", "flow rate", "L/h", "accuracy", "constant 0.00316"):
         assert words in result.output
+
+
+def test_what_stands_in_brackets_is_shown_as_it_is() -> None:
+    manifest = read_manifest(Path(__file__).parents[2] / "deploy" / "models" / "pima" / "1")
+    first, *others = manifest.input.features
+    features = (first.model_copy(update={"name": "temp[c]", "unit": "mol[/L]"}), *others)
+    renamed = manifest.model_copy(update={"input": manifest.input.model_copy(update={"features": features})})
+    with commands.console.capture() as capture:
+        commands.console.print(card(renamed), width=200)
+    assert "temp[c]" in capture.get()
+    assert "mol[/L]" in capture.get()
+    result = runner.invoke(commands.app, ["inspect", "/no[/x]"])
+    assert "/no[/x]" in result.stderr
 
 
 def test_verify_reports_each_finding(exported: Exported) -> None:

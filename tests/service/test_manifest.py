@@ -46,6 +46,8 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
         (lambda content: content.pop("classes"), "does not fit the schema: classes: Field required"),
         (lambda content: content.update(colour="red"), "colour: Extra inputs are not permitted"),
         (lambda content: content.update(name="../plant"), "name: String should match pattern"),
+        (lambda content: content["input"]["features"][0].update(name="age"), "each name may stand once, and age"),
+        (lambda content: content.update(classes=["low", "low"]), "each name may stand once, and low"),
         (lambda content: content["input"]["features"].clear(), r"input\.features: Tuple should have at least 1"),
         (lambda content: content["files"].update({"../secret": "0" * 64}), r"\.\./secret is missing"),
         (lambda content: content["files"].update({MODEL_FILE: "0" * 64}), "has been altered"),

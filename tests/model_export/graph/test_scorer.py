@@ -101,10 +101,10 @@ def test_compact_is_the_same_function(scorer: Scorer, rows: Tensor) -> None:
 
 def test_reference_figures_are_those_of_the_calibration_rows(calibration: Calibration) -> None:
     scores = calibration.scorer(torch.from_numpy(make_table(300, seed=2)[0].to_numpy(copy=True)))
-    norms = scores.jacobian_norm.numpy()
+    norms, ratios = scores.jacobian_norm.numpy(), scores.tail_ratio.numpy()
     assert calibration.reference.rows == 300
     assert calibration.reference.jacobian_norm == pytest.approx(norms.mean())
-    assert calibration.reference.tail_ratio == pytest.approx(np.quantile(norms, 0.99) / norms.mean())
+    assert calibration.reference.tail_ratio == pytest.approx(np.quantile(ratios, 0.99) / ratios.mean())
     assert calibration.reference.smallest_typicality == pytest.approx(2 / 301)
 
 
@@ -113,6 +113,12 @@ def test_reliability_is_calibrated_on_the_calibration_rows(calibration: Calibrat
     scores = calibration.scorer(torch.from_numpy(table.to_numpy(copy=True)))
     accuracy = (np.array(["high", "low", "medium"])[scores.label.numpy()] == labels).mean()
     assert scores.reliability.mean().item() == pytest.approx(accuracy, abs=0.01)
+
+
+def test_a_network_without_hidden_layers_is_refused(table: tuple[pd.DataFrame, "pd.Series[str]"]) -> None:
+    linear = ChainzRuleClassifier((), max_epochs=2, random_state=0).fit(*table)
+    with pytest.raises(DataError, match="without hidden layers"):
+        calibrate(linear, table[0], *table)
 
 
 def test_a_calibration_label_that_training_did_not_have_is_refused(estimator: ChainzRuleClassifier) -> None:

@@ -1,9 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from model_export.errors import DataNotFoundError
+from model_export.errors import DataError, DataNotFoundError
 from model_export.tasks import pima
 from model_export.tasks.data import DATA_VARIABLE, local_file
 from model_export.tasks.pima import PIMA, UNITS, clean, from_openml, load_pima
@@ -18,6 +19,25 @@ def test_zero_is_missing_only_where_it_cannot_be_a_measurement() -> None:
     assert table.loc[0, ["Glucose", "BMI", "Insulin"]].isna().all()
     assert table.loc[0, "Pregnancies"] == 0
     assert table.loc[1, "Glucose"] == 99
+
+
+@pytest.mark.parametrize(
+    ("table", "complaint"),
+    [
+        (pd.DataFrame([[6, 148, 72, 35, 0, 33.6, 0.627, 50, 1]]), "is its first line the header"),
+        (pd.DataFrame([raw_row()]).drop(columns="BMI"), "lacks the columns BMI"),
+        (pd.DataFrame([raw_row()]).astype(object).assign(Age="fifty"), "not a number: .*fifty"),
+    ],
+)
+def test_another_table_is_refused(table: pd.DataFrame, complaint: str) -> None:
+    with pytest.raises(DataError, match=complaint):
+        clean(table)
+
+
+def test_too_few_rows_are_refused() -> None:
+    few = pd.DataFrame([raw_row(Outcome=0), raw_row()])
+    with pytest.raises(DataError, match="the 2 rows cannot be split by Outcome"):
+        replace(PIMA, load=lambda: few).split(seed=0)
 
 
 def test_openmls_names_and_labels_become_ours() -> None:

@@ -2,9 +2,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from model_export.errors import DataError, VerificationError
+from model_export.errors import DataError, ExportError, VerificationError
 from model_export.graph import onnx_writer
 from model_export.graph.scorer import Scorer
 from service.inference.model import Model
@@ -51,6 +52,14 @@ def test_a_graph_that_fails_its_verification_is_not_written(tmp_path: Path, monk
     with pytest.raises(VerificationError, match="probabilities differs between torch and onnxruntime"):
         PLANT.export(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_version_that_is_taken_is_refused_before_training(exported: Exported) -> None:
+    def load() -> pd.DataFrame:
+        raise AssertionError("the data was read")
+
+    with pytest.raises(ExportError, match="export version 2"):
+        replace(PLANT, load=load).export(exported.repository, version=1)
 
 
 def test_a_target_that_is_not_there_is_refused(tmp_path: Path) -> None:

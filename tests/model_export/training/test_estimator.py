@@ -4,6 +4,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.datasets import make_classification
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -81,7 +82,11 @@ def test_a_schedule_reaches_the_loss(table: Table) -> None:
 @pytest.mark.parametrize(
     ("features", "labels", "complaint"),
     [
-        (pd.DataFrame({"a": [1.0] * 9, "b": [np.nan] * 9}), [0, 1, 1] * 3, "column 'b' has no value in any row"),
+        (
+            pd.DataFrame({"a": [1.0] * 9, "b": [np.nan] * 9}),
+            [0, 1, 1] * 3,
+            "column 'b' has no value in any training row",
+        ),
         (np.zeros((9, 2)), [0] * 8 + [1], "class '1' has 1"),
         (np.zeros((2, 2)), [0, 1], "2 rows are too few"),
         (np.zeros((9, 2)), ["x"] * 9, "at least two classes"),
@@ -92,6 +97,48 @@ def test_what_cannot_be_learned_from_is_refused(
 ) -> None:
     with pytest.raises(DataError, match=complaint):
         small().fit(features, labels)
+
+
+@pytest.mark.parametrize("settings", [{"validation_fraction": 0.0}, {"validation_fraction": 1.0}, {"max_epochs": 0}])
+def test_settings_that_cannot_train_are_refused(table: Table, settings: dict[str, object]) -> None:
+    with pytest.raises(DataError, match="a share of the rows between 0 and 1, after at least 1 epoch"):
+        small(**settings).fit(*table)
+
+
+def test_a_column_that_float32_cannot_tell_apart_is_refused_and_a_constant_one_is_not(table: Table) -> None:
+    features, labels = table
+    assert small().fit(features.assign(constant=98.6), labels).standardiser_.deviation[-1] == 1
+    with pytest.raises(DataError, match=r"column 'clock' varies by .* around 1\.7"):
+        small().fit(features.assign(clock=1.7e9 + np.arange(600)), labels)
+
+
+def test_a_column_known_in_validation_rows_alone_is_refused_by_name(table: Table) -> None:
+    features, labels = table
+    rare = features.assign(rare=np.nan)
+    known = small()._split(np.unique(labels, return_inverse=True)[1], 0)[1][0]
+    rare.loc[known, "rare"] = 1.0
+    with pytest.raises(DataError, match="column 'rare' has no value in any training row"):
+        small().fit(rare, labels)
+
+
+def test_an_interruption_is_not_taken_for_the_end_of_training(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("model_export.training.dreg_classifier.dreg_penalty", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        small().fit(*table)
+
+
+def test_predicting_before_fitting_is_refused(table: Table) -> None:
+    for method in ("predict", "predict_proba"):
+        with pytest.raises(NotFittedError):
+            getattr(small(), method)(table[0])
+
+
+def test_takes_a_random_state_as_scikit_learn_does(table: Table) -> None:
+    first, again = (small(random_state=np.random.RandomState(3)).fit(*table).predict_proba(table[0]) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
 
 
 def test_fewer_rows_than_folds_is_refused(table: Table) -> None:

@@ -17,6 +17,8 @@ def test_every_numeric_kind_is_read_and_gaps_become_nan() -> None:
         }
     )
     np.testing.assert_array_equal(read_table(frame), [[1.5, 1, 1, 3, 2.5], [np.nan, 2, 0, np.nan, np.nan]])
+    empty = pd.DataFrame({"text": pd.Series([None, pd.NA], dtype="string"), "x": [1, 2]})
+    np.testing.assert_array_equal(read_table(empty), [[np.nan, 1], [np.nan, 2]])
     np.testing.assert_array_equal(read_table([[1, None], [2, 3]]), [[1, np.nan], [2, 3]])
 
 
@@ -25,6 +27,10 @@ def test_every_numeric_kind_is_read_and_gaps_become_nan() -> None:
     [
         (pd.DataFrame({"age": [1, 2], "city": ["Rome", "Oslo"]}), "column 'city' is not numeric: it holds 'Rome'"),
         (pd.DataFrame({"city": pd.Series(["Rome", None], dtype="string")}), "column 'city' is not numeric"),
+        (pd.DataFrame({"city": pd.Series([pd.NA, "Rome"], dtype="string")}), "column 'city' is not numeric"),
+        (pd.DataFrame({"when": pd.to_datetime(["2020-01-01"])}), "column 'when' is not numeric"),
+        (pd.DataFrame({"phase": [1 + 2j]}), "column 'phase' holds complex numbers"),
+        ([[1, 2], [3]], "the rows of the table differ in length"),
         (pd.DataFrame({"size": [1.0, np.inf]}), "column 'size' holds an infinity at row 1"),
         (np.zeros(3), "reshape"),
         (np.zeros((0, 3)), "at least one of each"),
@@ -54,6 +60,11 @@ def test_labels_become_sorted_classes_and_codes() -> None:
 def test_bad_labels_are_refused(labels: list[float], complaint: str) -> None:
     with pytest.raises(DataError, match=complaint):
         read_labels(labels, 3)
+
+
+def test_labels_of_several_types_are_refused() -> None:
+    with pytest.raises(DataError, match=r"of several types \(int, str\)"):
+        read_labels(np.array([1, "a", 2], dtype=object), 3)
 
 
 def test_a_target_that_is_not_there_is_named_beside_the_columns() -> None:

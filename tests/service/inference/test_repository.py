@@ -7,7 +7,7 @@ import pytest
 
 from service.errors import ModelNotFoundError
 from service.inference.repository import Repository
-from service.manifest import MANIFEST_FILE
+from service.manifest import MANIFEST_FILE, digest
 from tests.conftest import Exported
 
 
@@ -57,6 +57,22 @@ def test_a_broken_version_is_skipped_with_its_reason_and_the_others_serve(
     reasons = [vars(record)["reason"] for record in caplog.records]
     assert "has been altered" in reasons[0]
     assert "calls it plant version 3" in reasons[1]
+
+
+def test_a_file_that_cannot_be_read_stops_only_its_own_version(
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    add(exported, tmp_path, "plant", 1)
+    add(exported, tmp_path, "plant", 2)
+
+    def refuse(file: Path) -> str:
+        if "2" in file.parent.name:
+            raise PermissionError(13, "Permission denied", str(file))
+        return digest(file)
+
+    monkeypatch.setattr("service.manifest.digest", refuse)
+    assert load(tmp_path).versions("plant") == [1]
+    assert "its files cannot be read" in vars(caplog.records[-1])["reason"]
 
 
 def test_what_is_not_a_model_is_not_looked_at(exported: Exported, tmp_path: Path) -> None:

@@ -89,6 +89,8 @@ def test_outputs_can_be_chosen_data_may_be_nested_and_an_id_is_not_invented(serv
         (request(shape=[1, 5]), "shape [1, 5]"),
         (request(shape=[-1, 4]), "shape [-1, 4]"),
         (request(shape=[2, 4]), "has 4 numbers and its shape [2, 4] needs 8"),
+        (request(data=[1.0] * 5000), "has 5000 numbers and its shape [1, 4] needs 4"),
+        (b'{"inputs": [{"name": "features", "shape": [1, 1], "datatype": "FP32", "data": [NaN]}]}', "JSON has no NaN"),
         (request(shape=[0, 4], data=[]), "no rows"),
         (request(data=[1, "2", 3, 4]), "not numbers"),
         (request(data=[1, True, 3, 4]), "not numbers"),

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -78,6 +79,8 @@ def refuse(service: Service, body: Any, url: str = URL) -> tuple[int, dict[str, 
         ({**ROW, "preasure": 5}, "unknown_feature", "preasure", "unknown feature 'preasure'"),
         ({"temperature": 1, "presure": 2, "flow rate": 3, "age": 4}, "unknown_feature", "presure", "mean 'pressure'?"),
         ({**ROW, "colour": 1}, "unknown_feature", "colour", "takes temperature, pressure, flow rate, age"),
+        ({**ROW, "FLOW": 1}, "unknown_feature", "FLOW", "did you mean 'flow rate'?"),
+        ({**ROW, "x" * 9000: 1}, "unknown_feature", "x" * 64 + "…", "takes temperature"),
         ({"temperature": 1, "age": 2}, "missing_feature", "pressure", "lacks pressure, flow rate: send every feature"),
         ({**ROW, "age": "old"}, "wrong_type", "age", "age of row 1 is a text"),
         ({**ROW, "age": True}, "wrong_type", "age", "age of row 1 is a boolean"),
@@ -106,9 +109,15 @@ def test_a_bad_row_is_refused_by_row_and_field(
     [
         (b"", 400, "malformed_request"),
         (b"{", 400, "malformed_request"),
-        (b'{"instances": [[NaN, 1, 1, 1]]}', 400, "malformed_request"),
-        (b'{"instances": [[Infinity, 1, 1, 1]]}', 400, "malformed_request"),
-        (b'{"instances": [[1e999, 1, 1, 1]]}', 400, "malformed_request"),
+        (b'{"instances": [[NaN, 1, 1, 1]]}', 400, "non_finite_value"),
+        (
+            b'{"instances": [{"temperature": -Infinity, "pressure": 1, "flow rate": 1, "age": 1}]}',
+            400,
+            "non_finite_value",
+        ),
+        (b'{"instances": [[1e999, 1, 1, 1]]}', 400, "non_finite_value"),
+        (b'{"instances": [[' + b"9" * 5000 + b", 1, 1, 1]]}", 400, "malformed_request"),
+        (b'{"instances": [' + b"[]," * 5000 + b"[]]}", 413, "too_many_rows"),
         (b'{"instances": "\xff"}', 400, "malformed_request"),
         (b'{"instances": ' + b"[" * 9000, 400, "malformed_request"),
         (b"[" * 9000 + b"]" * 9000, 400, "malformed_request"),
@@ -144,6 +153,35 @@ def test_a_streamed_body_is_limited_too(service: Service) -> None:
 def test_an_unknown_model_or_version_is_a_404_before_its_body_is_read(service: Service, url: str, field: str) -> None:
     status, error = refuse(service, b"{", url)
     assert (status, error["code"], error["field"]) == (404, "model_not_found", field)
+
+
+def test_a_prediction_is_posted_not_got(service: Service) -> None:
+    response = service.client.get(URL)
+    assert (response.status_code, response.json()["error"]["code"]) == (405, "method_not_allowed")
+
+
+def test_a_client_that_hangs_up_is_no_failure_of_the_service(service: Service) -> None:
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": URL,
+        "headers": [(b"content-length", b"100")],
+        "query_string": b"",
+    }
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(service.app(scope, receive, send))
+    assert sent[0]["status"] == 499
 
 
 def test_lists_and_describes_models(service: Service) -> None:
