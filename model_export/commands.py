@@ -62,6 +62,29 @@ def inspect(folder: Folder) -> None:
         _fail(str(error))
 
 
+@app.command()
+def study(
+    sets: Annotated[str, typer.Option(help="Data sets, with commas between.")] = "pima,sst5,mnist",
+    seeds: Annotated[int, typer.Option(min=1, help="Networks of each kind, on splits of their own.")] = 5,
+    output: Annotated[Path, typer.Option(help="Where the tables go.")] = Path("model_export/results/reliability"),
+) -> None:
+    """Measure what the reliability signals are worth, beside their peers; goes on where it stopped."""
+    from model_export.studies.report import markdown, summarise  # noqa: PLC0415 - a second to load, for this alone
+    from model_export.studies.runs import run_all  # noqa: PLC0415
+    from model_export.studies.study_sets import STUDIES  # noqa: PLC0415
+
+    names = sets.split(",")
+    if unknown := [name for name in names if name not in STUDIES]:
+        _fail(f"no data set is called {', '.join(unknown)}; there are {', '.join(STUDIES)}")
+    try:
+        records = run_all(names, seeds, output / "runs")
+    except ModelExportError as error:
+        _fail(str(error))
+    summarise(records["score"]).round(4).to_csv(output / "summary.csv")
+    (output / "README.md").write_text(markdown(records["score"], records["window"]), encoding="utf-8")
+    console.print(Text(f"written to {output}"), soft_wrap=True)
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
 def serve() -> None:
     """Serve a repository over HTTP; `chainzrule serve --help` has its settings."""

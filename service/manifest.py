@@ -128,7 +128,8 @@ class Reference(_Part):
     temperature: float
     smallest_typicality: float = Field(description="the floor of the p-value, 2 / (rows + 1)")
     reliability_weights: tuple[float, float, float] = Field(
-        description="reliability = σ(w₀ + w₁·log-odds of the largest probability + w₂·log typicality)"
+        description="a, b and chance: reliability = chance + (σ(a + b·log-odds of the top probability) − chance)·w; "
+        "w is 1 for usual rows and falls to 0 the stranger a row's signature is"
     )
 
 

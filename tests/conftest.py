@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from model_export.graph.calibration import Calibration, calibrate
 from model_export.tasks.table_task import TableTask
@@ -26,6 +27,11 @@ def make_table(rows: int, seed: int) -> tuple[pd.DataFrame, "pd.Series[str]"]:
     table["temperature"] = table["temperature"].mask(generator.random(rows) < 0.1)
     table["flow rate"] = table["flow rate"].mask(generator.random(rows) < 0.1)
     return table, labels
+
+
+def codes_of(labels: "pd.Series[str]") -> NDArray[np.int64]:
+    """The index of each label among the sorted classes."""
+    return np.searchsorted(["high", "low", "medium"], labels.to_list()).astype(np.int64)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from torch import Tensor
 from model_export.chainzrule import tail_ratio
 from model_export.errors import DataError
 from model_export.graph.scorer import Scorer, walk_back
-from model_export.reliability import Confidence, ConformalScale, Signature, fit_temperature
+from model_export.reliability import Confidence, ConformalScale, Signature, TailScale, fit_temperature
 from model_export.reliability.confidence import log_odds
 from model_export.training import ChainzRuleClassifier
 from model_export.training.table import read_table
@@ -59,6 +59,7 @@ def calibrate(
         signature = Signature.fit(seen.derivatives[0].numpy())
         distances = signature(trace.derivatives[0])
         scale = ConformalScale.fit(distances.numpy())
+        tail = TailScale.fit(distances.numpy())
 
         largest, classes = torch.topk(trace.logits, 2, dim=1)
         label, runner_up = classes.unbind(1)
@@ -66,10 +67,9 @@ def calibrate(
 
         temperature = fit_temperature(trace.logits.numpy(), codes)
         confidence = log_odds(torch.softmax(trace.logits / temperature, 1).amax(1))
-        typicality = scale(distances)
-        correctness = Confidence.fit(confidence, typicality, label.numpy() == codes)
+        correctness = Confidence.fit(confidence, label.numpy() == codes, len(estimator.classes_))
         mean_norms = _mean_norms(walk.norm, label, runner_up, len(estimator.classes_), pairwise=jacobian == "margin")
-        scorer = Scorer(standardiser, network, jacobian, temperature, mean_norms, signature, scale, correctness)
+        scorer = Scorer(standardiser, network, jacobian, temperature, mean_norms, signature, scale, tail, correctness)
     reference = Reference(
         rows=len(codes),
         jacobian_norm=walk.norm.mean().item(),

@@ -100,12 +100,16 @@ def _check_consistency(manifest: Manifest, scores: Scores) -> None:
     typicality = scores["typicality"].astype(np.float64)
     within = (typicality >= reference.smallest_typicality - 1e-6) & (typicality <= 1 + 1e-6)
     _require(within.all(), "typicality leaves the range that its calibration rows allow")
+    intercept, slope, chance = reference.reliability_weights
     bounded = np.clip(largest, 1e-6, 1 - 1e-6)
-    features = np.stack([np.ones_like(bounded), np.log(bounded / (1 - bounded)), np.log(typicality)])
-    reliability = 1 / (1 + np.exp(-np.array(reference.reliability_weights) @ features))
+    trusted = 1 / (1 + np.exp(-intercept - slope * np.log(bounded / (1 - bounded))))
+    reliability = scores["reliability"].astype(np.float64)
+    usual = typicality > 0.1
     _require(
-        np.allclose(scores["reliability"], reliability, atol=1e-3),
-        "reliability is not what the manifest's weights make",
+        np.allclose(reliability[usual], trusted[usual], atol=1e-3)
+        and (reliability <= np.maximum(trusted, chance) + 1e-3).all()
+        and (reliability >= np.minimum(trusted, chance) - 1e-3).all(),
+        "reliability is not what the manifest's weights make of it",
     )
 
 

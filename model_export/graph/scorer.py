@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from model_export.chainzrule import ChainzRuleNetwork, Trace, hidden_pullback, jacobian_norm, reverse_jacobian
 from model_export.graph.depressed import depress
-from model_export.reliability import Confidence, ConformalScale, Signature
+from model_export.reliability import Confidence, ConformalScale, Signature, TailScale
 from model_export.reliability.confidence import log_odds
 from model_export.training.standardiser import Standardiser
 from service.manifest import JacobianKind
@@ -52,7 +52,8 @@ class Scorer(nn.Module):
         mean_norm: the mean ‖J‖ over the calibration rows [K, K] by label and runner-up (all alike when "full").
         signature: of the first layer's derivatives.
         scale: turns the signature's distance into typicality.
-        confidence: turns log-odds and typicality into reliability.
+        tail: turns it into a tail probability.
+        confidence: turns log-odds and tail probability into reliability.
 
     """
 
@@ -68,6 +69,7 @@ class Scorer(nn.Module):
         mean_norm: Tensor,
         signature: Signature,
         scale: ConformalScale,
+        tail: TailScale,
         confidence: Confidence,
     ) -> None:
         super().__init__()
@@ -78,6 +80,7 @@ class Scorer(nn.Module):
         self.register_buffer("mean_norm", mean_norm)
         self.signature = signature
         self.scale = scale
+        self.tail = tail
         self.confidence = confidence
 
     def forward(self, x: Tensor) -> Scores[Tensor]:
@@ -88,15 +91,15 @@ class Scorer(nn.Module):
         margin = largest[:, 0] - largest[:, 1]
         probabilities = torch.softmax(trace.logits / self.temperature, dim=1)
         walk = walk_back(self.network, trace, self.jacobian, label, runner_up, margin)
-        typicality = self.scale(self.signature(trace.derivatives[0]))
+        distance = self.signature(trace.derivatives[0])
         return Scores(
             label=label,
             probabilities=probabilities,
             jacobian_norm=walk.norm,
             tail_ratio=walk.norm / self.mean_norm[label, runner_up],
             boundary_distance=walk.boundary_distance,
-            typicality=typicality,
-            reliability=self.confidence(log_odds(probabilities.amax(1)), typicality),
+            typicality=self.scale(distance),
+            reliability=self.confidence(log_odds(probabilities.amax(1)), self.tail(distance)),
             sensitivity=walk.sensitivity,
         )
 

@@ -7,9 +7,11 @@ import numpy as np
 import onnxruntime
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from model_export.errors import VerificationError
 from model_export.graph.scorer import Scorer, Scores
+from model_export.reliability.confidence import log_odds
 
 TOLERANCE = 1e-5
 """Largest relative difference between the network in float64 and its graph in float32."""
@@ -22,8 +24,8 @@ def check_parity(scorer: Scorer, graph: bytes, *, seed: int = 0, tolerance: floa
 
     A difference is relative to what float32 can resolve: an output's own size, or 1 for what lives in [0, 1]; more
     where it hangs on a difference of larger numbers: a probability on the logits, as steeply as softmax does there; a
-    distance on the logits and the gradient; a gradient on the usual gradient of such rows; a p-value on the distance
-    it ranks. Rows whose two largest logits agree to that precision have no label to compare and are passed over.
+    distance on the logits and the gradient; a gradient on the usual gradient of such rows; what ranks or weighs a
+    distance on that distance. Rows whose two largest logits agree to that precision have no label to compare.
 
     Raises:
         VerificationError: naming the output, the kind of row and the difference, or an output that is not finite.
@@ -35,12 +37,9 @@ def check_parity(scorer: Scorer, graph: bytes, *, seed: int = 0, tolerance: floa
         with torch.no_grad():
             exact = torch.from_numpy(rows).double()
             expected = Scores(*(output.numpy() for output in scorer(exact)))
-            trace = scorer.network.trace(scorer.standardiser(exact))
-            logits = trace.logits.abs().amax(1).numpy()
-            distance = scorer.signature(trace.derivatives[0])
-            ranks = scorer.scale(distance * (1 + tolerance)) - scorer.scale(distance * (1 - tolerance))
+            slopes = _slopes(scorer, exact, tolerance)
         found = Scores(*session.run(list(Scores._fields), {tensor: rows}))
-        scales = _scales(expected, logits, ranks.abs().numpy() / tolerance)
+        scales = _scales(expected, *slopes)
         decided = expected.boundary_distance > tolerance * scales.boundary_distance
         for name, values in zip(Scores._fields, found, strict=True):
             if not np.isfinite(values).all():
@@ -73,8 +72,22 @@ def verification_rows(scorer: Scorer, seed: int) -> Iterator[tuple[str, NDArray[
         yield kind, (mean + deviation * rows).astype(np.float32)
 
 
+def _slopes(scorer: Scorer, rows: Tensor, step: float) -> tuple[NDArray[np.float64], ...]:
+    """Return the largest |logit| [N], and how steeply typicality and reliability [N] change with the signature."""
+    trace = scorer.network.trace(scorer.standardiser(rows))
+    distance = scorer.signature(trace.derivatives[0])
+    odds = log_odds(torch.softmax(trace.logits / scorer.temperature, 1).amax(1))
+    low, high = distance * (1 - step), distance * (1 + step)
+    rank = (scorer.scale(high) - scorer.scale(low)).abs() / step
+    pull = (scorer.confidence(odds, scorer.tail(high)) - scorer.confidence(odds, scorer.tail(low))).abs() / step
+    return trace.logits.abs().amax(1).numpy(), rank.numpy(), pull.numpy()
+
+
 def _scales(
-    expected: Scores[NDArray[Any]], logits: NDArray[np.float64], slopes: NDArray[np.float64]
+    expected: Scores[NDArray[Any]],
+    logits: NDArray[np.float64],
+    rank: NDArray[np.float64],
+    pull: NDArray[np.float64],
 ) -> Scores[NDArray[Any]]:
     """Return what each output's difference is measured against, [N] each."""
     norm = np.maximum(expected.jacobian_norm, 1e-12)
@@ -87,7 +100,7 @@ def _scales(
         jacobian_norm=resolved,
         tail_ratio=expected.tail_ratio * resolved / norm,
         boundary_distance=(np.maximum(1, logits) + expected.boundary_distance * resolved) / norm,
-        typicality=1 + slopes,
-        reliability=1 + unsure * (logits + slopes / expected.typicality),
+        typicality=1 + rank,
+        reliability=1 + unsure * logits + pull,
         sensitivity=resolved,
     )

@@ -13,6 +13,12 @@ _SMALLEST = 1e-6
 """Probabilities are kept this far from 0 and 1 before their log-odds are taken."""
 
 
+STRANGE = 0.02
+"""Tail probability below which a row's signature is strange enough for its confidence to be doubted."""
+
+_LOG_STRANGE = float(np.log(STRANGE))
+
+
 def fit_temperature(logits: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
     """Return the T that minimises the log loss of softmax(logits / T) on held-out rows.
 
@@ -34,33 +40,37 @@ def log_odds(probability: Tensor) -> Tensor:
 
 
 class Confidence(nn.Module):
-    """reliability = σ(a + b·log-odds(largest probability) + c·log(typicality)), with b, c ≥ 0.
+    """reliability = chance + (σ(a + b·log-odds(largest probability)) − chance)·w, with w = min(1, t / 0.02).
 
-    A logistic regression of "the label is right" on held-out rows. Its signs are constrained so that less confidence
-    or less typicality never raises it; on unshifted rows typicality may earn nothing, and c is then 0.
+    The regression is fitted to "the label is right" on held-out rows, b ≥ 0, so that more confidence never lowers it.
+    t is the tail probability of the row's signature: rows stranger than one in fifty are trusted less the stranger
+    they are, down to what a guess among the classes is worth. The shape is that of SIRC (Xia and Bouganis,
+    "Augmenting softmax information for selective classification with out-of-distribution data", 2022): usual rows
+    keep softmax's order, the second signal pulls down what is atypical. Its constants are set beforehand and by
+    calibration rows alone.
 
     Args:
         intercept: a.
-        confidence_weight: b.
-        typicality_weight: c.
+        slope: b.
+        chance: 1 / K.
 
     """
 
     coefficients: Tensor
 
-    def __init__(self, intercept: float, confidence_weight: float, typicality_weight: float) -> None:
+    def __init__(self, intercept: float, slope: float, chance: float) -> None:
         super().__init__()
-        self.register_buffer("coefficients", torch.tensor([intercept, confidence_weight, typicality_weight]).double())
+        self.register_buffer("coefficients", torch.tensor([intercept, slope, chance], dtype=torch.float64))
 
     @classmethod
-    def fit(cls, confidence: Tensor, typicality: Tensor, correct: NDArray[np.bool_]) -> Self:
-        """Return the regression of `correct` [n] on held-out rows' `log_odds` confidence and typicality [n].
+    def fit(cls, confidence: Tensor, correct: NDArray[np.bool_], classes: int) -> Self:
+        """Return the regression of `correct` [n] on held-out rows' `log_odds` confidence [n].
 
         A weak pull (one pseudo-row) towards σ(log-odds), the temperature-scaled probability itself, keeps it finite
         where every row is right.
         """
-        features = torch.stack([torch.ones_like(confidence), confidence, torch.log(typicality)], 1).double().numpy()
-        prior = np.array([0.0, 1.0, 0.0])
+        features = torch.stack([torch.ones_like(confidence), confidence], 1).double().numpy()
+        prior = np.array([0.0, 1.0])
         signs = np.where(correct, -1.0, 1.0)
 
         def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -69,16 +79,17 @@ class Confidence(nn.Module):
             value = logsumexp([np.zeros_like(scores), scores], axis=0).sum() + 0.5 * distance @ distance
             return float(value), features.T @ (signs * expit(scores)) + distance
 
-        fitted = minimize(loss, prior, jac=True, bounds=[(None, None), (0, None), (0, None)], method="L-BFGS-B").x
-        return cls(*(float(weight) for weight in fitted))
+        intercept, slope = minimize(loss, prior, jac=True, bounds=[(None, None), (0, None)], method="L-BFGS-B").x
+        return cls(float(intercept), float(slope), 1 / classes)
 
     @property
     def weights(self) -> tuple[float, float, float]:
-        """(a, b, c)."""
-        intercept, confidence_weight, typicality_weight = self.coefficients.tolist()
-        return intercept, confidence_weight, typicality_weight
+        """(a, b, chance)."""
+        intercept, slope, chance = self.coefficients.tolist()
+        return intercept, slope, chance
 
-    def forward(self, confidence: Tensor, typicality: Tensor) -> Tensor:
-        """Return the reliability [N] for log-odds confidence [N] and typicality [N]."""
-        intercept, confidence_weight, typicality_weight = self.coefficients.unbind(0)
-        return torch.sigmoid(intercept + confidence_weight * confidence + typicality_weight * torch.log(typicality))
+    def forward(self, confidence: Tensor, log_tail: Tensor) -> Tensor:
+        """Return the reliability [N] for log-odds confidence [N] and the log tail probability of the signature [N]."""
+        intercept, slope, chance = self.coefficients.unbind(0)
+        trust = torch.exp(torch.clamp_max(log_tail - _LOG_STRANGE, 0.0))
+        return chance + (torch.sigmoid(intercept + slope * confidence) - chance) * trust

@@ -64,7 +64,7 @@ class ConformalScale(nn.Module):
         levels = np.minimum(1.0, 2 * np.minimum(above, below) / (rows + 1))
         # Where neighbours are so close that the ramp between them would be far steeper than usual, and so magnify
         # float32's rounding, or are equal, they are one knot with the larger level.
-        spread = float(np.subtract(*np.quantile(ordered, [0.75, 0.25]))) or abs(float(ordered[-1])) or 1.0
+        spread = max(float(np.subtract(*np.quantile(ordered, [0.75, 0.25]))) or abs(float(ordered[-1])), 1e-12)
         floor = 2 / (rows + 1)
         gap = max(floor * spread / _STEEPEST, 1e-6 * abs(float(ordered[-1])))
         knots, values = [ordered[0] - gap, ordered[0]], [floor, levels[0]]

@@ -27,22 +27,28 @@ def test_log_odds_are_finite_at_certainty() -> None:
 def test_finds_the_regression_that_made_the_errors() -> None:
     generator = np.random.default_rng(0)
     confidence = torch.from_numpy(generator.gamma(2, size=20_000))
-    typicality = torch.from_numpy(generator.random(20_000))
     made_by = Confidence(-0.3, 0.8, 0.5)
-    correct = generator.random(20_000) < made_by(confidence, typicality).numpy()
-    assert Confidence.fit(confidence, typicality, correct).weights == pytest.approx(made_by.weights, abs=0.08)
+    usual = torch.zeros(20_000, dtype=torch.float64)
+    correct = generator.random(20_000) < made_by(confidence, usual).numpy()
+    assert Confidence.fit(confidence, correct, 2).weights == pytest.approx(made_by.weights, abs=0.15)
 
 
-def test_less_typicality_never_raises_reliability() -> None:
-    generator = np.random.default_rng(0)
-    confidence = torch.from_numpy(generator.gamma(2, size=500))
-    typicality = torch.from_numpy(generator.random(500))
-    # The atypical are right more often here, as chance may have it in a small set.
-    fitted = Confidence.fit(confidence, typicality, typicality.numpy() < 0.5)
-    assert fitted.weights[2] == 0
+def test_usual_rows_keep_their_confidence_and_strange_ones_fall_towards_chance() -> None:
+    confidence = torch.full((5,), 3.0, dtype=torch.float64)
+    log_tail = torch.tensor([0.2, 0.02, 0.002, 1e-6, 1e-300], dtype=torch.float64).log()
+    found = Confidence(0.0, 1.0, 0.25)(confidence, log_tail)
+    trusted = torch.sigmoid(torch.tensor(3.0, dtype=torch.float64)).item()
+    assert found.tolist() == pytest.approx([trusted, trusted, 0.25 + 0.1 * (trusted - 0.25), 0.25, 0.25], abs=1e-4)
+    assert found.diff().max() <= 0
+
+
+def test_more_confidence_never_lowers_reliability() -> None:
+    confidence = torch.from_numpy(np.random.default_rng(0).gamma(2, size=500))
+    # The less confident are right more often here, as chance may have it in a small set.
+    assert Confidence.fit(confidence, confidence.numpy() < 2, 3).weights[1] == 0
 
 
 def test_stays_finite_where_every_row_is_right() -> None:
-    confidence, typicality = torch.ones(30), torch.full((30,), 0.5)
-    fitted = Confidence.fit(confidence, typicality, np.ones(30, dtype=bool))
-    assert 0.8 < fitted(confidence.double(), typicality.double())[0].item() < 1
+    confidence = torch.ones(30, dtype=torch.float64)
+    fitted = Confidence.fit(confidence, np.ones(30, dtype=bool), 2)
+    assert 0.8 < fitted(confidence, torch.zeros(30, dtype=torch.float64))[0].item() < 1

@@ -1,0 +1,1 @@
+"""Studies: what the reliability signals are worth, measured beside their peers."""
