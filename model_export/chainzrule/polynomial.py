@@ -37,8 +37,9 @@ class Polynomial(nn.Module):
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return φ(z) and φ'(z), both [N, width], by one Horner scheme for the two."""
         *lower, leading = self.coefficients.unbind(0)
-        value, derivative = leading.expand_as(z), torch.zeros_like(z)
+        *lower, last = lower
+        value, derivative = leading * z + last, leading
         for coefficient in reversed(lower):
             derivative = derivative * z + value
             value = value * z + coefficient
-        return value, derivative
+        return value, derivative.expand_as(z) if self.degree == 1 else derivative

@@ -54,13 +54,22 @@ class _Rewritten(NamedTuple):
     constant: Tensor
 
 
-def depress(network: ChainzRuleNetwork) -> DepressedNetwork | None:
-    """Return `network` (float64) with depressed cubics, or None where its activations are not cubics."""
+def depress(network: ChainzRuleNetwork, most_doubled: float = 0.1) -> DepressedNetwork | None:
+    """Return `network` (float64) with depressed cubics, or None where they are no cubics or it would not pay.
+
+    Args:
+        network: what to rewrite.
+        most_doubled: the share of a layer's neurons that may be written twice; beyond it the wider matrices cost more
+            than the cheaper cubics save (`tests/benchmarks/graph_cost.py`).
+
+    """
     layers = [cast("ChainzRuleLayer", layer) for layer in network.hidden]
     cubics = [layer.activation for layer in layers]
     if not cubics or not all(isinstance(cubic, Polynomial) and cubic.degree == 3 for cubic in cubics):
         return None
     rewritten = [_rewrite(cast("Polynomial", cubic).coefficients.detach()) for cubic in cubics]
+    if any(part.mixing.shape[1] > (1 + most_doubled) * part.mixing.shape[0] for part in rewritten):
+        return None
 
     widths = [
         layers[0].linear.in_features,

@@ -35,7 +35,7 @@ CUBICS = {
 @pytest.mark.parametrize("names", [[name] for name in CUBICS] + [list(CUBICS)], ids="+".join)
 def test_is_the_same_network_in_value_and_derivative(names: list[str]) -> None:
     network = network_with(torch.tensor([CUBICS[name] for name in names], dtype=torch.float64).T)
-    depressed = depress(network)
+    depressed = depress(network, most_doubled=1.0)
     assert depressed is not None
     x = torch.randn(100, 3, dtype=torch.float64)
     before, after = network.trace(x), depressed.network.trace(x)
@@ -50,9 +50,15 @@ def test_is_the_same_network_in_value_and_derivative(names: list[str]) -> None:
 
 
 def test_only_neurons_near_no_cubic_are_doubled() -> None:
-    depressed = depress(network_with(torch.tensor([CUBICS["strongly cubic"], CUBICS["quadratic"]]).double().T))
+    depressed = depress(network_with(torch.tensor([CUBICS["strongly cubic"], CUBICS["quadratic"]]).double().T), 0.5)
     assert depressed is not None
     assert depressed.mixing.shape == (2, 3)
+
+
+def test_a_layer_that_would_grow_too_wide_is_left_as_it_is() -> None:
+    half = network_with(torch.tensor([CUBICS["strongly cubic"], CUBICS["quadratic"]]).double().T)
+    assert depress(half, most_doubled=0.4) is None
+    assert depress(network_with(torch.tensor([CUBICS["strongly cubic"]]).double().T), most_doubled=0.0) is not None
 
 
 @pytest.mark.parametrize(("activation", "degree"), [("gelu", 3), ("relu", 3), ("polynomial", 2), ("polynomial", 4)])
