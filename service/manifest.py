@@ -56,7 +56,12 @@ OUTPUTS: Final = (
         "two-sided conformal p-value of the row's Jacobian signature among held-out rows: "
         "small where the model was not trained",
     ),
-    Output("reliability", "FP32", (), "calibrated probability that the label is right"),
+    Output(
+        "reliability",
+        "FP32",
+        (),
+        "calibrated probability that the label is right, pulled towards a mere guess the stranger the signature",
+    ),
     Output(
         "sensitivity",
         "FP32",
@@ -195,7 +200,6 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         InvalidModelError: if the manifest is missing, unreadable or of another schema version, or a file is missing,
             altered or not listed.
-
     """
     path = folder / MANIFEST_FILE
     try:

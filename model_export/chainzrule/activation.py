@@ -54,7 +54,6 @@ def make_activation(name: str, width: int, *, degree: int = 3, curvature: float 
 
     Raises:
         ValueError: if no activation has that name.
-
     """
     if name == "polynomial":
         return Polynomial(width, degree, curvature)

@@ -27,7 +27,6 @@ def pullback(weights: Sequence[Tensor], derivatives: Sequence[Tensor], cotangent
         weights: W_1 … W_L.
         derivatives: d_1 … d_{L-1}, [N, n_l] each.
         cotangent: u, [N, K], or K' of them as [K', N, K], which walk back together.
-
     """
     return hidden_pullback(weights, derivatives, cotangent @ weights[-1])
 
@@ -64,7 +63,6 @@ def tail_ratio(norms: Tensor) -> float:
 
     Raises:
         ValueError: if there are no norms.
-
     """
     if norms.numel() == 0:
         raise ValueError("the tail ratio of no rows is undefined: give at least one norm")

@@ -12,7 +12,6 @@ class ChainzRuleLayer(nn.Module):
         inputs: width of x.
         outputs: width of h.
         activation: a module returning value and derivative, as `make_activation` makes them.
-
     """
 
     def __init__(self, inputs: int, outputs: int, activation: Activation) -> None:

@@ -31,7 +31,6 @@ class ChainzRuleNetwork(nn.Module):
 
     Raises:
         ValueError: if there are fewer than two widths, one is not positive, or the activation is unknown.
-
     """
 
     def __init__(

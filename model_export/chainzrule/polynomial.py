@@ -18,7 +18,6 @@ class Polynomial(nn.Module):
 
     Raises:
         ValueError: if `degree` is below 1.
-
     """
 
     def __init__(self, width: int, degree: int = 3, curvature: float = 0.5) -> None:

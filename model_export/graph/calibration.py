@@ -46,7 +46,6 @@ def calibrate(
 
     Raises:
         DataError: if there are too few calibration rows, or one has a label that training did not have.
-
     """
     if not estimator.network_.hidden:
         raise DataError("a network without hidden layers has a constant Jacobian, and no signature: give hidden_widths")
@@ -86,7 +85,6 @@ def class_codes(estimator: ChainzRuleClassifier, labels: ArrayLike) -> NDArray[n
 
     Raises:
         DataError: if a label is none of them.
-
     """
     values = np.asarray(labels)
     unknown = set(np.unique(values)) - set(estimator.classes_)

@@ -22,7 +22,6 @@ class DepressedCubic(nn.Module):
 
     Args:
         linear: p [n].
-
     """
 
     linear: Tensor
@@ -61,7 +60,6 @@ def depress(network: ChainzRuleNetwork, most_doubled: float = 0.1) -> DepressedN
         network: what to rewrite.
         most_doubled: the share of a layer's neurons that may be written twice; beyond it the wider matrices cost more
             than the cheaper cubics save (`tests/benchmarks/graph_cost.py`).
-
     """
     layers = [cast("ChainzRuleLayer", layer) for layer in network.hidden]
     cubics = [layer.activation for layer in layers]

@@ -21,7 +21,6 @@ def evaluate(graph: bytes, table: NDArray[np.float64], codes: NDArray[np.int64],
         table: raw test rows [N, n_0].
         codes: their class indices [N].
         majority: the commonest class among the training rows.
-
     """
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     rows = table.astype(np.float32)

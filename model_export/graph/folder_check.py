@@ -28,7 +28,6 @@ def check_folder(folder: Path) -> Iterator[str]:
         ServiceError: if the manifest or a file is not as it should be, or an output is not finite.
         ExportError: if the graph is not well-formed ONNX of standard operators.
         VerificationError: if its outputs contradict each other.
-
     """
     manifest = read_manifest(folder)
     yield "the manifest fits the schema and every file has the SHA-256 it states"

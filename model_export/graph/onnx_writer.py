@@ -30,7 +30,6 @@ def export_graph(scorer: Scorer, tensor: str) -> bytes:
     Raises:
         ExportError: if the graph needs more than standard operators or does not pass ONNX's strict checker.
         VerificationError: if even as it stands the graph and the scorer disagree, naming the output.
-
     """
     try:
         graph = write_graph(scorer.compact(), tensor)

@@ -54,7 +54,6 @@ class Scorer(nn.Module):
         scale: turns the signature's distance into typicality.
         tail: turns it into a tail probability.
         confidence: turns log-odds and tail probability into reliability.
-
     """
 
     temperature: Tensor

@@ -29,7 +29,6 @@ def check_parity(scorer: Scorer, graph: bytes, *, seed: int = 0, tolerance: floa
 
     Raises:
         VerificationError: naming the output, the kind of row and the difference, or an output that is not finite.
-
     """
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     tensor = session.get_inputs()[0].name

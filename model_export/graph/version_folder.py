@@ -23,7 +23,6 @@ def free_version(repository: Path, name: str, version: int) -> Path:
 
     Raises:
         ExportError: if that version is there already, since a version never changes, or the repository is not writable.
-
     """
     target = repository / name / str(version)
     if target.exists():
@@ -44,7 +43,6 @@ def write_version(repository: Path, manifest: Manifest, files: Mapping[str, byte
 
     Raises:
         ExportError: as `free_version` does, or if the disk refuses.
-
     """
     target = free_version(repository, manifest.name, manifest.version)
     listed = manifest.model_copy(update={"files": {name: sha256(data).hexdigest() for name, data in files.items()}})

@@ -53,7 +53,6 @@ class Confidence(nn.Module):
         intercept: a.
         slope: b.
         chance: 1 / K.
-
     """
 
     coefficients: Tensor

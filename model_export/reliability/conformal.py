@@ -29,7 +29,6 @@ class ConformalScale(nn.Module):
     Args:
         knots: ascending distances [M + 1].
         levels: p at each knot [M + 1].
-
     """
 
     starts: Tensor
@@ -51,7 +50,6 @@ class ConformalScale(nn.Module):
 
         Raises:
             DataError: with fewer than `FEWEST_ROWS` rows, or if one distance is not finite.
-
         """
         rows = len(distances)
         if rows < FEWEST_ROWS:

@@ -21,7 +21,6 @@ class Signature(nn.Module):
     Args:
         centre: μ [n_1].
         whitening: R [n_1, n_1], with R Rᵀ = Σ⁻¹ / n_1.
-
     """
 
     centre: Tensor
@@ -38,7 +37,6 @@ class Signature(nn.Module):
 
         Raises:
             DataError: if the derivative is the same in every row, as it is in a linear network.
-
         """
         estimate = LedoitWolf().fit(derivatives.astype(np.float64))
         eigenvalues, eigenvectors = np.linalg.eigh(estimate.covariance_)
@@ -59,7 +57,6 @@ class Signature(nn.Module):
         Args:
             mixing: M [n_1, n_e].
             usual: some usual e [n_e]; of all centres with M ē = μ the nearest to it is taken, for float32's sake.
-
         """
         centre = usual + torch.linalg.pinv(mixing) @ (self.centre - mixing @ usual)
         return Signature(centre, mixing.T @ self.whitening)

@@ -21,7 +21,6 @@ class TailScale(nn.Module):
     Args:
         low: the 10 % quantile, and the mean deficit below it.
         high: the 90 % quantile, and the mean excess above it.
-
     """
 
     bounds: Tensor

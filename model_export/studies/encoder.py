@@ -20,7 +20,6 @@ def embed(texts: list[str]) -> NDArray[np.float64]:
 
     Raises:
         DataNotFoundError: if the encoder is not installed.
-
     """
     key = sha256("\0".join(texts).encode()).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "chainzrule" / f"minilm-{key}.npy"

@@ -19,7 +19,6 @@ def run_all(names: Sequence[str], seeds: int, folder: Path) -> dict[str, pd.Data
         names: of the data sets, as `STUDIES` has them.
         seeds: 0 to seeds − 1 are run.
         folder: holds a file for each run; remove it to start anew.
-
     """
     folder.mkdir(parents=True, exist_ok=True)
     planned = [(name, seed, activation) for name in names for seed in range(seeds) for activation in ACTIVATIONS]

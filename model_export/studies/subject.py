@@ -39,7 +39,6 @@ class Subject:
         training: raw training rows [N, n_0].
         labels: their class indices [N].
         members: softmax of further networks of the same kind on the same rows: an ensemble, where there is one.
-
     """
 
     def __init__(

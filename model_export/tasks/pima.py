@@ -34,7 +34,6 @@ def load_pima() -> pd.DataFrame:
 
     Raises:
         DataNotFoundError: if it is neither in the local folder nor to be had from OpenML.
-
     """
     file = local_file(FILE)
     if file is not None:
@@ -62,7 +61,6 @@ def clean(table: pd.DataFrame) -> pd.DataFrame:
 
     Raises:
         DataError: if a column is not there or does not hold numbers.
-
     """
     missing = [name for name in (*UNITS, "Outcome") if name not in table.columns]
     if missing:

@@ -53,7 +53,6 @@ class TableTask:
         units: each feature's unit, None where it has none.
         estimator: an unfitted estimator; its settings were chosen without the test rows.
         jacobian: which rows of the Jacobian the graph takes, see `Scorer`.
-
     """
 
     name: str
@@ -71,7 +70,6 @@ class TableTask:
 
         Raises:
             DataError: if there is no target column, or a class has too few rows to be in every part.
-
         """
         table, labels = split_target(self.load(), self.target)
         share = CALIBRATION_SHARE / (1 - TEST_SHARE)
@@ -95,7 +93,6 @@ class TableTask:
             DataError: if the table cannot be learned from.
             VerificationError: if the graph and the network disagree; nothing is written then.
             ExportError: if the version is there already.
-
         """
         version = version or next_version(repository, self.name)
         free_version(repository, self.name, version)

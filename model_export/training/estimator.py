@@ -51,7 +51,6 @@ class ChainzRuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         n_features_in_, feature_names_in_: as scikit-learn has them.
         epochs_: epochs trained, those without progress at the end included.
         training_rows_, validation_rows_: rows trained on, and rows held out to stop by.
-
     """
 
     def __init__(
@@ -100,7 +99,6 @@ class ChainzRuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
         Raises:
             DataError: if the table or the labels cannot be learned from, naming the column or row and the cure.
-
         """
         if not (0 < self.validation_fraction < 1 and self.max_epochs >= 1):
             raise DataError(

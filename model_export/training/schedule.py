@@ -16,7 +16,6 @@ class Schedule:
 
     Raises:
         ValueError: if λ is negative, the kind is unknown, or a constant schedule is given two values.
-
     """
 
     start: float = DEFAULT_LAMBDA

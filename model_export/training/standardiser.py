@@ -21,7 +21,6 @@ class Standardiser(nn.Module):
         mean: [n_0], of the training rows' known values.
         deviation: [n_0], likewise, all positive.
         clamp: the largest |s|.
-
     """
 
     mean: Tensor

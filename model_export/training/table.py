@@ -15,7 +15,6 @@ def read_table(table: Any) -> NDArray[np.float64]:
 
     Raises:
         DataError: if it is not two-dimensional, has no rows, holds a column that is not numeric, or an infinity.
-
     """
     try:
         frame = pd.DataFrame(table) if np.ndim(table) == 2 else pd.DataFrame()
@@ -26,9 +25,8 @@ def read_table(table: Any) -> NDArray[np.float64]:
             f"the table has shape {np.shape(table)}: give rows and columns, at least one of each; "
             "a single feature is a table of one column, reshape(-1, 1)"
         )
-    for name, column in frame.items():
-        frame[name] = _as_numbers(name, column)
-    values = frame.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+    columns = [_as_numbers(name, column).to_numpy(np.float64, na_value=np.nan) for name, column in frame.items()]
+    values = np.column_stack(columns)
     infinite = np.argwhere(np.isinf(values))
     if len(infinite):
         row, column_index = infinite[0]
@@ -62,7 +60,6 @@ def read_labels(labels: ArrayLike, rows: int) -> tuple[NDArray[Any], NDArray[np.
 
     Raises:
         DataError: if the labels are not one a row, one is missing, or there are fewer than two classes.
-
     """
     values = np.asarray(labels)
     if values.shape != (rows,):
@@ -90,7 +87,6 @@ def split_target(frame: pd.DataFrame, target: str) -> tuple[pd.DataFrame, "pd.Se
 
     Raises:
         DataError: if there is no such column, or more than one.
-
     """
     names = [str(name) for name in frame.columns]
     if names.count(target) != 1:

@@ -26,7 +26,6 @@ class Model:
 
     Raises:
         InvalidModelError: if the graph's inputs and outputs are not what the manifest says, or it cannot run.
-
     """
 
     def __init__(self, folder: Path, manifest: Manifest, session: onnxruntime.InferenceSession) -> None:
@@ -46,7 +45,6 @@ class Model:
 
         Raises:
             InvalidModelError: with the reason, if it cannot be served.
-
         """
         manifest = read_manifest(folder)
         options = onnxruntime.SessionOptions()
@@ -65,7 +63,6 @@ class Model:
 
         Raises:
             NonFiniteOutputError: if an output is not finite.
-
         """
         outputs = self._session.run(self._outputs, {self.manifest.input.tensor: rows})
         for name, values in zip(self._outputs, outputs, strict=True):

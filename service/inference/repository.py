@@ -19,7 +19,6 @@ class Repository:
     Args:
         root: the folder.
         threads: threads onnxruntime may use within one run.
-
     """
 
     def __init__(self, root: Path, *, threads: int) -> None:
@@ -70,7 +69,6 @@ class Repository:
 
         Raises:
             ModelNotFoundError: saying which models or versions there are.
-
         """
         versions = self._models.get(name)
         if versions is None:

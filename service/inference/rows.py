@@ -22,7 +22,6 @@ def check_values(rows: NDArray[np.float32], table: TableInput) -> None:
 
     Raises:
         NonFiniteValueError: naming the first row and feature at fault.
-
     """
     if np.isfinite(rows).all():
         return

@@ -36,7 +36,6 @@ class ArrayHistogram(Collector):
         labels: label names.
         bounds: ascending upper bounds; +Inf is added.
         registry: where it is collected.
-
     """
 
     def __init__(

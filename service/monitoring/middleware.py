@@ -15,7 +15,6 @@ class RequestMetrics:
     Args:
         app: what is measured.
         metrics: where it is counted.
-
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:

@@ -12,7 +12,6 @@ async def read_body(request: Request, limit: int) -> bytes:
         BodyTooLargeError: before reading, where the length is announced, else at the byte over the limit.
         MalformedRequestError: if the announced length is not a number.
         ClientGoneError: if the client hangs up.
-
     """
     announced = request.headers.get("content-length", "0")
     if not announced.isdecimal():

@@ -31,7 +31,6 @@ class Exchange:
         engine: runs the models.
         metrics: where predictions are counted.
         max_body_bytes: largest request body.
-
     """
 
     def __init__(self, engine: Engine, metrics: Metrics, max_body_bytes: int) -> None:
@@ -44,7 +43,6 @@ class Exchange:
 
         Raises:
             ServiceError: if the body cannot be predicted from.
-
         """
         body = await read_body(request, self._max_body_bytes)
         started = perf_counter()

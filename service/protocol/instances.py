@@ -46,7 +46,6 @@ class InstanceCodec:
     Args:
         manifest: the model's.
         max_rows: most rows in one request.
-
     """
 
     def __init__(self, manifest: Manifest, max_rows: int) -> None:
@@ -69,7 +68,6 @@ class InstanceCodec:
 
         Raises:
             ServiceError: what is wrong with the body, and in which row and field.
-
         """
         try:
             # More brackets than rows allowed may be too many rows, which are counted before they are decoded.

@@ -21,7 +21,6 @@ def predict_router(repository: Repository, exchange: Exchange, max_rows: int) ->
         repository: the models.
         exchange: answers predictions.
         max_rows: most rows in one request.
-
     """
     router = APIRouter(prefix="/v1/models", tags=["predict"])
     codecs: WeakKeyDictionary[Model, InstanceCodec] = WeakKeyDictionary()

@@ -54,7 +54,6 @@ class TensorCodec:
     Args:
         model: the model asked.
         max_rows: most rows in one request.
-
     """
 
     def __init__(self, model: Model, max_rows: int) -> None:
@@ -68,7 +67,6 @@ class TensorCodec:
 
         Raises:
             ServiceError: if the body, the input's name, datatype, shape or data, or an output's name is wrong.
-
         """
         request = _read_request(body)
         self._id = request.id

@@ -76,3 +76,7 @@ def test_a_target_that_is_not_there_is_named_beside_the_columns() -> None:
     twice = pd.DataFrame([[1, 2]], columns=["y", "y"])
     with pytest.raises(DataError, match="2 columns are called 'y'"):
         split_target(twice, "y")
+
+
+def test_columns_of_the_same_name_stay_apart() -> None:
+    np.testing.assert_array_equal(read_table(pd.DataFrame([[1, 2], [3, 4]], columns=["x", "x"])), [[1, 2], [3, 4]])
