@@ -61,7 +61,9 @@ UNIT_MISTAKES = {
 def load_pima(seed: int) -> StudySet:
     """Return Pima diabetes; the test rows change with the seed."""
     split = PIMA.split(seed)
-    parts = [Part(part.table.to_numpy(np.float64, copy=True), part.labels.to_numpy(np.int64)) for part in split]
+    parts = [
+        Part(part.table.to_numpy(np.float64, copy=True), part.labels.to_numpy(np.int64, copy=True)) for part in split
+    ]
     training, calibration, test = parts
     columns = {name: index for index, name in enumerate(UNITS)}
     shifts = (*table_shifts(*test, training.rows, seed), *unit_mistakes(*test, columns, UNIT_MISTAKES))

@@ -66,6 +66,18 @@ def test_train_reports_data_that_is_not_there(tmp_path: Path, monkeypatch: pytes
     assert not list(tmp_path.iterdir())
 
 
+def test_study_names_the_data_sets_it_knows_and_the_file_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = runner.invoke(commands.app, ["study", "--sets", "pima,iris", "--output", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "no data set is called iris; there are pima, sst5, mnist" in result.stderr
+    monkeypatch.setenv("CHAINZRULE_DATA", str(tmp_path))
+    result = runner.invoke(commands.app, ["study", "--sets", "mnist", "--output", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "mnist/train-images-idx3-ubyte.gz is not in the folder that CHAINZRULE_DATA names" in result.stderr
+
+
 def chainzrule(*arguments: str, without: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own, as if the module `without` were not installed."""
     hide = f"import sys; sys.modules[{without!r}] = None; " if without else ""
