@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import log_softmax
+from sklearn.linear_model import LogisticRegression
 
 from model_export.reliability import Confidence, fit_temperature
 from model_export.reliability.confidence import log_odds
@@ -24,13 +25,14 @@ def test_log_odds_are_finite_at_certainty() -> None:
     torch.testing.assert_close(odds, torch.tensor([-13.8155, 0.0, 13.8155], dtype=torch.float64), atol=1e-4, rtol=0)
 
 
-def test_finds_the_regression_that_made_the_errors() -> None:
+def test_is_the_logistic_regression_of_being_right() -> None:
     generator = np.random.default_rng(0)
     confidence = torch.from_numpy(generator.gamma(2, size=20_000))
-    made_by = Confidence(-0.3, 0.8, 0.5)
-    usual = torch.zeros(20_000, dtype=torch.float64)
-    correct = generator.random(20_000) < made_by(confidence, usual).numpy()
-    assert Confidence.fit(confidence, correct, 2).weights == pytest.approx(made_by.weights, abs=0.15)
+    correct = generator.random(20_000) < torch.sigmoid(0.8 * confidence - 0.3).numpy()
+    reference = LogisticRegression(C=1e6).fit(confidence.numpy()[:, None], correct)
+    intercept, slope, chance = Confidence.fit(confidence, correct, classes=2).weights
+    assert (intercept, slope) == pytest.approx((reference.intercept_[0], reference.coef_[0, 0]), abs=1e-3)
+    assert chance == 0.5
 
 
 def test_usual_rows_keep_their_confidence_and_strange_ones_fall_towards_chance() -> None:
