@@ -1,7 +1,7 @@
 """The commands of the offline half."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -91,6 +91,6 @@ def serve() -> None:
     raise AssertionError("chainzrule.cli runs serve before the offline half is loaded")
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     Console(stderr=True).print(Text.assemble(("error", "red"), "  ", message), soft_wrap=True)
     raise typer.Exit(1)

@@ -11,6 +11,7 @@ import torch
 from onnx import ModelProto
 
 from model_export.errors import ExportError, VerificationError
+from model_export.graph.depressed import depress
 from model_export.graph.scorer import Scorer, Scores
 from model_export.graph.verification import check_parity
 
@@ -35,6 +36,8 @@ def export_graph(scorer: Scorer, tensor: str) -> bytes:
         graph = write_graph(scorer.compact(), tensor)
         check_parity(scorer, graph)
     except VerificationError:
+        if depress(scorer.network) is None:
+            raise  # the compact form is the network as it stands
         graph = write_graph(deepcopy(scorer).float().eval(), tensor)
         check_parity(scorer, graph)
     return graph

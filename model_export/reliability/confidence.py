@@ -12,7 +12,6 @@ from torch import Tensor, nn
 _SMALLEST = 1e-6
 """Probabilities are kept this far from 0 and 1 before their log-odds are taken."""
 
-
 STRANGE = 0.02
 """Tail probability below which a row's signature is strange enough for its confidence to be doubted."""
 

@@ -38,7 +38,7 @@ class Subject:
         scorer: the network and its signals.
         training: raw training rows [N, n_0].
         labels: their class indices [N].
-        members: softmax of further networks of the same kind on the same rows: an ensemble, where there is one.
+        members: further networks of the same kind, fitted to the same rows: with the first an ensemble.
     """
 
     def __init__(

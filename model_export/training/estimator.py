@@ -155,7 +155,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             known = column[~np.isnan(column)]
             if len(known) == 0:
                 raise DataError(f"column '{name}' has no value in any training row: drop it")
-            if 0 < known.std() < 1e-6 * np.abs(known).max() and known.min() < known.max():
+            if known.min() < known.max() and known.std() < 1e-6 * np.abs(known).max():
                 raise DataError(
                     f"column '{name}' varies by {known.std():.2g} around {known.mean():.7g}, which 32-bit floats "
                     "cannot tell apart: subtract a fixed offset from it"

@@ -14,6 +14,7 @@ from prometheus_client import (
 )
 
 from service.inference.model import Model, Scores
+from service.manifest import MODEL_FILE
 from service.monitoring.array_histogram import ArrayHistogram
 
 TAIL_RATIO_BOUNDS = (
@@ -153,7 +154,7 @@ class Metrics:
             self.of(model)
             manifest = model.manifest
             labels = (manifest.name, str(manifest.version))
-            self.model_info.labels(*labels, manifest.files["model.onnx"][:12]).set(1)
+            self.model_info.labels(*labels, manifest.files[MODEL_FILE][:12]).set(1)
             self.reference_tail_ratio.labels(*labels).set(manifest.reference.tail_ratio)
 
     def of(self, model: Model) -> ModelMetrics:

@@ -25,7 +25,6 @@ from service.manifest import Manifest
 
 _SHAPE: Final = 'send {"instances": [...]}, each instance an object by feature name or a list of numbers'
 
-
 _LONGEST_NAME = 64
 """What a client wrote is repeated to it up to this length."""
 
