@@ -1,41 +1,83 @@
 """The application: the core behind its routes."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
 from service import __version__
-from service.inference.engine import Engine
-from service.inference.repository import Repository
-from service.monitoring.metrics import Metrics
+from service.core import Core, follow_repository
+from service.monitoring.context import RequestContext
 from service.monitoring.middleware import RequestMetrics
 from service.protocol import documentation, error_responses
-from service.protocol.exchange import Exchange
+from service.protocol.authentication import Authentication, Keys
+from service.protocol.exchange import BodyLimits, Exchange
 from service.protocol.open_inference import open_inference_router
 from service.protocol.predict import predict_router
-from service.settings import Settings
+from service.protocol.repository_api import repository_router
 
 
-def create_app(repository: Repository, metrics: Metrics, settings: Settings) -> FastAPI:
-    """Return the application that serves `repository`."""
+def create_app(core: Core) -> FastAPI:
+    """Return the application that serves `core`."""
+    settings = core.settings
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        following = asyncio.create_task(follow_repository(core)) if settings.repository_mode == "poll" else None
+        yield
+        if following is not None:
+            following.cancel()
+            with suppress(asyncio.CancelledError):
+                await following
+        core.engine.close()
+
     app = FastAPIOffline(
         title="ChainzRule",
         version=__version__,
         description="Predictions, and how far to trust each of them.",
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=lifespan,
     )
-    exchange = Exchange(Engine(), metrics, settings.max_body_bytes)
-    app.include_router(predict_router(repository, exchange, settings.max_rows))
-    app.include_router(open_inference_router(repository, exchange, settings.max_rows))
+    exchange = Exchange(
+        core.engine,
+        core.metrics,
+        BodyLimits(settings.max_body_bytes, settings.receive_seconds),
+        server_timing=settings.server_timing,
+    )
+    app.include_router(predict_router(core.repository, exchange, settings.max_rows))
+    app.include_router(open_inference_router(core, exchange))
+    if settings.repository_keys:
+        app.include_router(repository_router(core))
 
     @app.get("/metrics", tags=["operation"], response_class=Response)
     async def exposition() -> Response:
         """Return every metric in Prometheus's text format."""
-        return Response(metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        return Response(core.metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
-    error_responses.install(app)
-    documentation.install(app, repository)
-    app.add_middleware(RequestMetrics, metrics=metrics)
+    error_responses.install(app, core.metrics)
+    documentation.install(app, core.repository)
+    # The last one added is the first that a request meets.
+    app.add_middleware(
+        Authentication,
+        keys=Keys(settings.client_keys),
+        admin_keys=Keys(settings.repository_keys),
+        public_health=settings.public_health,
+        public_metrics=settings.public_metrics,
+    )
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=["x-request-id", "retry-after", "inference-header-content-length"],
+        )
+    app.add_middleware(RequestMetrics, metrics=core.metrics)
+    app.add_middleware(RequestContext, draining=lambda: core.health.draining)
     return app

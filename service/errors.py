@@ -23,6 +23,7 @@ class InvalidModelError(ServiceError):
 
     def __init__(self, folder: Path, reason: str) -> None:
         super().__init__(f"{folder} cannot be used: {reason}")
+        self.reason = reason
 
 
 class RouteNotFoundError(ServiceError):
@@ -97,7 +98,61 @@ class TooManyRowsError(ServiceError):
     code = "too_many_rows"
 
 
+class OverloadedError(ServiceError):
+    """More is waiting than can be answered in time.
+
+    Args:
+        retry_after: seconds after which it may be worth trying again.
+    """
+
+    code = "overloaded"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DeadlineError(ServiceError):
+    """The request waited too long to be answered in time, and was given up."""
+
+    code = "deadline_exceeded"
+
+
+class NotReadyError(ServiceError):
+    """The model is known but is not being served at the moment."""
+
+    code = "not_ready"
+
+
+class UnauthorizedError(ServiceError):
+    """No API key came with the request, or none that is known."""
+
+    code = "unauthorized"
+
+
+class ForbiddenError(ServiceError):
+    """What is asked for is turned off."""
+
+    code = "forbidden"
+
+
+class UnsupportedEncodingError(ServiceError):
+    """The body is encoded in a way that is not read here."""
+
+    code = "unsupported_encoding"
+
+
+class TooSlowError(ServiceError):
+    """The client did not send its request in time."""
+
+    code = "request_timeout"
+
+
 class NonFiniteOutputError(ServiceError):
     """The model answered with a number that is not finite: a defect of the model, not of the request."""
 
     code = "non_finite_output"
+
+
+ERROR_CODES = tuple(sorted({ServiceError.code, *(error.code for error in ServiceError.__subclasses__())}))
+"""Every code there is."""

@@ -1,22 +1,268 @@
-"""Running models off the event loop."""
+"""Running models: at once where that is short, else in a thread of its own where what waits leaves together."""
 
-import anyio
-import anyio.to_thread
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from math import ceil
+from time import monotonic, perf_counter
+from typing import Literal, NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
+from service.errors import DeadlineError, OverloadedError
 from service.inference.model import Model, Scores
+
+INLINE_SECONDS = 0.0005
+"""A run expected to be shorter blocks the event loop for less than handing it to a thread costs in queueing."""
+
+STALLED_SECONDS = 60.0
+"""A single run of one batch that takes longer has hung."""
+
+Reason = Literal["inline", "idle", "waiting", "full", "delay"]
+"""Why a batch left: too short to hand over; the engine was idle; it became free; the batch was full; it had waited."""
+
+Rows = NDArray[np.float32]
+
+
+class Limits(NamedTuple):
+    """What the engine takes on."""
+
+    batch_rows: int = 1024
+    """most rows in one run; a larger request runs in pieces"""
+    queue_rows: int = 20_000
+    """most rows waiting; a request that finds the queue empty is taken whatever its size"""
+    deadline: float = 10.0
+    """seconds within which a request must be answered or refused"""
+    delay: float = 0.0
+    """seconds that an idle engine waits for company; 0 to run at once"""
+
+
+class Scored(NamedTuple):
+    """A request's scores, and what became of its time."""
+
+    scores: Scores
+    queued: float
+    """seconds from submission to the start of its run"""
+    ran: float
+    """seconds of the run, which it may have shared"""
+
+
+class Dispatch(NamedTuple):
+    """One run, as it is reported."""
+
+    model: Model
+    requests: int
+    rows: int
+    reason: Reason
+    waited: float
+    """seconds that the longest-waiting request waited"""
+
+
+class _Job(NamedTuple):
+    rows: Rows
+    answer: "asyncio.Future[Scored]"
+    submitted: float
+    alone: bool
+    """after the batch it was in failed"""
 
 
 class Engine:
-    """Scores rows in a thread of its own, one run at a time, so that nothing else waits for a graph.
+    """Scores rows, one run at a time.
 
-    onnxruntime releases the interpreter while it runs; parallel work within one run is `Settings.threads`.
+    A run that is short by the model's own measured cost happens at once, on the event loop. Anything else is admitted
+    or refused at the door, in rows and in expected seconds, and runs in a thread; requests for a model that arrive
+    meanwhile leave together as soon as the thread is free, models taking turns. onnxruntime releases the interpreter
+    while it runs; parallel work within one run is `Settings.threads`.
+
+    To be used from one event loop.
+
+    Args:
+        limits: see `Limits`.
+        report: told of every run.
     """
 
-    def __init__(self) -> None:
-        self._turns = anyio.CapacityLimiter(1)
+    def __init__(self, limits: Limits, report: Callable[[Dispatch], None]) -> None:
+        self.limits = limits
+        self._report = report
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._lanes: dict[Model, deque[_Job]] = {}
+        self._running: tuple[float, float] | None = None
+        """When the present run began and how long it should take."""
+        self._timer: asyncio.TimerHandle | None = None
+        self.queued_rows = 0
+        self._queued_seconds = 0.0
 
-    async def score(self, model: Model, rows: NDArray[np.float32]) -> Scores:
-        """Return the scores of rows [N, features], as `Model.score` does."""
-        return await anyio.to_thread.run_sync(model.score, rows, limiter=self._turns)
+    def submit(self, model: Model, rows: Rows) -> "Scored | asyncio.Future[Scored]":
+        """Return the scores of rows [N, features], or a future of them; cancel it when nobody waits any more.
+
+        Raises:
+            OverloadedError: if the rows cannot wait in the queue, or not be answered before the deadline.
+            NonFiniteOutputError: as `Model.score` does, here or from the future.
+        """
+        expected = model.expected_seconds(len(rows))
+        if expected <= INLINE_SECONDS:
+            started = perf_counter()
+            scores = model.score(rows)
+            self._report(Dispatch(model, 1, len(rows), "inline", 0.0))
+            return Scored(scores, 0.0, perf_counter() - started)
+        self._admit(len(rows), expected)
+        answer: asyncio.Future[Scored] = asyncio.get_running_loop().create_future()
+        self._enqueue(model, _Job(rows, answer, monotonic(), alone=False))
+        self._dispatch("idle")
+        return answer
+
+    @property
+    def expected_wait(self) -> float:
+        """Seconds until what is running and waiting now should be done."""
+        left = 0.0
+        if self._running is not None:
+            began, expected = self._running
+            left = max(began + expected - monotonic(), 0.0)
+        return left + self._queued_seconds
+
+    @property
+    def saturated(self) -> bool:
+        """Whether the next request is likely to be refused."""
+        return self.queued_rows >= self.limits.queue_rows or self.expected_wait > 0.8 * self.limits.deadline
+
+    @property
+    def stalled(self) -> bool:
+        """Whether a run has gone on for so long that it must have hung."""
+        return self._running is not None and monotonic() - self._running[0] > STALLED_SECONDS + self._running[1]
+
+    def close(self) -> None:
+        """Let the thread end after the present run."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _admit(self, rows: int, expected: float) -> None:
+        wait = self.expected_wait
+        if self.queued_rows and self.queued_rows + rows > self.limits.queue_rows:
+            raise OverloadedError(
+                f"{self.queued_rows} rows are waiting and the queue holds {self.limits.queue_rows}: try again later, "
+                "or send fewer rows",
+                retry_after=max(ceil(wait), 1),
+            )
+        # A tenth is kept in hand for the estimate being wrong.
+        if wait + expected > 0.9 * self.limits.deadline:
+            raise OverloadedError(
+                f"{rows} rows should take {expected:.3g} s after {wait:.3g} s of waiting, more than the deadline of "
+                f"{self.limits.deadline:g} s allows: try again later, or send fewer rows",
+                retry_after=max(ceil(wait), 1),
+            )
+
+    def _enqueue(self, model: Model, job: _Job) -> None:
+        self._lanes.setdefault(model, deque()).append(job)
+        self.queued_rows += len(job.rows)
+        self._queued_seconds += model.expected_seconds(len(job.rows))
+
+    def _dequeue(self, model: Model) -> _Job:
+        lane = self._lanes[model]
+        job = lane.popleft()
+        self.queued_rows -= len(job.rows)
+        self._queued_seconds = max(self._queued_seconds - model.expected_seconds(len(job.rows)), 0.0)
+        if not lane:
+            del self._lanes[model]
+        return job
+
+    def _dispatch(self, reason: Reason) -> None:
+        """Start the next run, unless one is under way or nothing is due."""
+        if self._running is not None:
+            return
+        while (model := self._due()) is not None:
+            batch = self._take(model)
+            if batch:
+                break
+        else:
+            return
+        rows = sum(len(job.rows) for job in batch)
+        if rows >= self.limits.batch_rows:
+            reason = "full"
+        self._running = (monotonic(), model.expected_seconds(rows))
+        self._report(Dispatch(model, len(batch), rows, reason, monotonic() - batch[0].submitted))
+        run = asyncio.get_running_loop().run_in_executor(
+            self._thread, _score, model, [job.rows for job in batch], self.limits.batch_rows
+        )
+        run.add_done_callback(partial(self._finish, model, batch))
+
+    def _due(self) -> Model | None:
+        """Return the model whose turn it is; with a delay, only one that is full or has waited for it."""
+        if not self.limits.delay:
+            return next(iter(self._lanes), None)
+        now, next_due = monotonic(), float("inf")
+        for model, lane in self._lanes.items():
+            due = lane[0].submitted + self.limits.delay
+            if now >= due or lane[0].alone or sum(len(job.rows) for job in lane) >= self.limits.batch_rows:
+                return model
+            next_due = min(next_due, due)
+        if self._lanes and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(next_due - now, self._delay_is_over)
+        return None
+
+    def _delay_is_over(self) -> None:
+        self._timer = None
+        self._dispatch("delay")
+
+    def _take(self, model: Model) -> list[_Job]:
+        """Remove the model's next batch from the queue, without those that nobody waits for or that are too late."""
+        batch: list[_Job] = []
+        rows = 0
+        while model in self._lanes:
+            head = self._lanes[model][0]
+            if batch and (rows + len(head.rows) > self.limits.batch_rows or head.alone):
+                break
+            job = self._dequeue(model)
+            if job.answer.done():
+                continue
+            waited = monotonic() - job.submitted
+            if waited + model.expected_seconds(len(job.rows)) > self.limits.deadline:
+                job.answer.set_exception(
+                    DeadlineError(f"the request waited {waited:.1f} s, and its deadline is {self.limits.deadline:g} s")
+                )
+                continue
+            batch.append(job)
+            rows += len(job.rows)
+            if job.alone:
+                break
+        if model in self._lanes:
+            # The others first.
+            self._lanes[model] = self._lanes.pop(model)
+        return batch
+
+    def _finish(self, model: Model, batch: list[_Job], run: "asyncio.Future[tuple[Scores, float]]") -> None:
+        began = self._running[0] if self._running is not None else monotonic()
+        self._running = None
+        if run.cancelled():
+            for job in batch:
+                job.answer.cancel()
+            return
+        error = run.exception()
+        if error is None:
+            scores, seconds = run.result()
+            start = 0
+            for job in batch:
+                part = slice(start, start := start + len(job.rows))
+                if not job.answer.done():
+                    own = {name: values[part] for name, values in scores.items()}
+                    job.answer.set_result(Scored(own, began - job.submitted, seconds))
+        elif len(batch) == 1:
+            if not batch[0].answer.done():
+                batch[0].answer.set_exception(error)
+        else:
+            # One of them is to blame: each runs once more by itself, so that the others are answered.
+            for job in batch:
+                self._enqueue(model, job._replace(alone=True))
+        self._dispatch("waiting")
+
+
+def _score(model: Model, parts: list[Rows], batch_rows: int) -> tuple[Scores, float]:
+    """Return the scores of all parts together, in pieces of at most `batch_rows`, and the seconds it took."""
+    started = perf_counter()
+    rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    if len(rows) <= batch_rows:
+        return model.score(rows), perf_counter() - started
+    pieces = [model.score(rows[start : start + batch_rows]) for start in range(0, len(rows), batch_rows)]
+    scores = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    return scores, perf_counter() - started

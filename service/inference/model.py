@@ -1,6 +1,7 @@
 """One loaded version of a model."""
 
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
@@ -8,10 +9,13 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from service.errors import InvalidModelError, NonFiniteOutputError
-from service.manifest import MODEL_FILE, OUTPUTS, Manifest, output_shape, read_manifest
+from service.manifest import MODEL_FILE, OUTPUTS, Manifest, output_shape, read_file, read_manifest
 
 Scores = dict[str, NDArray[Any]]
 """The graph's outputs by name, as `service.manifest.OUTPUTS` lists them."""
+
+_FEW, _MANY = 1, 64
+"""Rows of the two batches whose time says what a run costs."""
 
 _ELEMENT_TYPES = {"tensor(float)": "FP32", "tensor(int64)": "INT64"}
 
@@ -33,27 +37,38 @@ class Model:
         self._session = session
         self._outputs = [output.name for output in OUTPUTS]
         self._check_signature(folder)
-        self._warm_up(folder)
+        self._seconds_a_run, self._seconds_a_row = self._warm_up(folder)
 
     @classmethod
-    def load(cls, folder: Path, *, threads: int) -> Self:
+    def load(cls, folder: Path, *, threads: int, max_bytes: int | None = None) -> Self:
         """Load `<repository>/<name>/<version>`.
 
         Args:
             folder: the version folder; what its manifest calls itself must be what the path says.
             threads: threads onnxruntime may use within one run.
+            max_bytes: the most its files may hold together, None for any amount.
 
         Raises:
             InvalidModelError: with the reason, if it cannot be served.
         """
-        manifest = read_manifest(folder)
+        manifest = read_manifest(folder, max_bytes)
+        name, version = folder.parent.name, folder.name
+        if (manifest.name, str(manifest.version)) != (name, version):
+            raise InvalidModelError(folder, f"its manifest calls it {manifest.name} version {manifest.version}")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
+        # Threads that spin between runs take the processor from the event loop.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # The arena keeps the largest run's memory for good; the system's allocator gives it back.
+        options.enable_cpu_mem_arena = False
+        # A graph that keeps weights in another file could name any file: there is no such folder to look in.
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", str(folder / "no-external-data")
+        )
+        graph = read_file(folder, manifest, MODEL_FILE)
         try:
-            session = onnxruntime.InferenceSession(
-                (folder / MODEL_FILE).read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
+            session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises classes of its own with no common base
             raise InvalidModelError(folder, f"onnxruntime does not load its graph: {error}") from error
         return cls(folder, manifest, session)
@@ -90,10 +105,28 @@ class Model:
                 f"the graph's inputs and outputs are not what the manifest says: see {', '.join(differing)}",
             )
 
-    def _warm_up(self, folder: Path) -> None:
-        """Run once on usual values, so that the first request pays for nothing and a broken graph shows now."""
+    def expected_seconds(self, rows: int) -> float:
+        """Return how long a run of that many rows should take, by the runs at warm-up."""
+        return self._seconds_a_run + rows * self._seconds_a_row
+
+    def _warm_up(self, folder: Path) -> tuple[float, float]:
+        """Run on usual values; return the seconds that a run and each of its rows take.
+
+        The first request then pays for nothing, and a broken graph shows now.
+        """
         usual = np.array([[feature.example for feature in self.manifest.input.features]], dtype=np.float32)
         try:
-            self.score(usual)
+            few, many = (self._fastest(np.repeat(usual, rows, axis=0)) for rows in (_FEW, _MANY))
         except Exception as error:
             raise InvalidModelError(folder, f"its graph does not run on the manifest's example: {error}") from error
+        row = max(many - few, 0.0) / (_MANY - _FEW)
+        return max(few - row, 0.0), row
+
+    def _fastest(self, rows: NDArray[np.float32]) -> float:
+        """Return the shortest of a few runs' seconds."""
+        seconds = []
+        for _ in range(5):
+            started = perf_counter()
+            self.score(rows)
+            seconds.append(perf_counter() - started)
+        return min(seconds)

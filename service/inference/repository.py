@@ -1,82 +1,218 @@
 """The folder of models: `<repository>/<name>/<version>/`."""
 
+import ctypes
 import logging
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
+from typing import Literal, NamedTuple
 
-from service.errors import InvalidModelError, ModelNotFoundError
+from service.errors import InvalidModelError, ModelNotFoundError, NotReadyError
 from service.inference.model import Model
 
 _log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
+State = Literal["READY", "UNAVAILABLE"]
+Stamp = frozenset[tuple[str, int, int, int]]
+"""Name, size, time of change and inode of every file: what tells whether a folder is still what it was."""
+
+
+class VersionState(NamedTuple):
+    """One version, as the repository index lists it."""
+
+    name: str
+    version: int
+    state: State
+    reason: str
+    """Why it is not being served, or why a newer state of its folder is not; empty where all is well."""
+
+
+@dataclass
+class _Entry:
+    stamp: Stamp
+    model: Model | None = None
+    reason: str = ""
+    unloaded: bool = False
+    """By request: it stays so until it is asked for again."""
+
 
 class Repository:
-    """Every servable version found in a folder, loaded; one that cannot be served is skipped with its reason logged.
+    """The servable versions found in a folder, kept up with it.
+
+    A version is loaded when its manifest and digests verify; it is built and warmed up beside the one being served
+    and takes its place by one reference. What cannot be loaded is left out with its reason, and disturbs nothing that
+    is being served. Looking a model up takes no lock, and may be done from any thread while another refreshes.
 
     Args:
         root: the folder.
-        threads: threads onnxruntime may use within one run.
+        load: makes a model of a version folder, or raises InvalidModelError.
     """
 
-    def __init__(self, root: Path, *, threads: int) -> None:
+    def __init__(self, root: Path, load: Callable[[Path], Model]) -> None:
         self._root = root
-        self._threads = threads
-        self._models: dict[str, dict[int, Model]] = {}
+        self._load = load
+        self._lock = Lock()
+        self._entries: dict[tuple[str, int], _Entry] = {}
+        self._serving: Mapping[str, Mapping[int, Model]] = {}
 
-    def load(self) -> None:
-        """Load all versions of all models."""
-        for name, version, folder in self._folders():
+    def refresh(self) -> None:
+        """Bring what is served up to what the folder holds: load what is new or changed, drop what is gone."""
+        with self._lock:
             try:
-                model = Model.load(folder, threads=self._threads)
-                if (model.manifest.name, model.manifest.version) != (name, version):
-                    raise InvalidModelError(
-                        folder,
-                        f"its manifest calls it {model.manifest.name} version {model.manifest.version}",
-                    )
-            except InvalidModelError as error:
-                _log.error("model not loaded", extra={"model": name, "version": version, "reason": error.message})
-                continue
-            self._models.setdefault(name, {})[version] = model
-            _log.info("model loaded", extra={"model": name, "version": version})
+                names = [entry.name for entry in os.scandir(self._root) if _is_folder(entry)]
+            except OSError as error:
+                # A share that is away for a moment must not end the service.
+                _log.error("repository not readable, models kept", extra={"reason": error.strerror})
+                return
+            for name in sorted({*names, *(name for name, _ in self._entries)}):
+                if _NAME.fullmatch(name):
+                    self._refresh_model(name)
+            self._publish()
 
-    def _folders(self) -> Iterator[tuple[str, int, Path]]:
-        for name in sorted(self._root.iterdir()):
-            if not name.is_dir() or not _NAME.fullmatch(name.name):
-                continue
-            versions = [entry for entry in name.iterdir() if entry.is_dir() and _VERSION.fullmatch(entry.name)]
-            for version in sorted(versions, key=lambda entry: int(entry.name)):
-                yield name.name, int(version.name), version
+    def load(self, name: str) -> None:
+        """Load every version of a model anew, unloaded ones too.
+
+        Raises:
+            ModelNotFoundError: if there is no such folder.
+            InvalidModelError: if a version cannot be loaded; what was served before still is.
+        """
+        with self._lock:
+            versions = self._find(name) if _NAME.fullmatch(name) else {}
+            if not versions:
+                raise ModelNotFoundError(f"the repository has no model {name!r}", field="model")
+            for version in versions:
+                entry = self._entries.setdefault((name, version), _Entry(frozenset()))
+                entry.unloaded, entry.stamp = False, frozenset()
+            self._refresh_model(name)
+            self._publish()
+            for version in versions:
+                if reason := self._entries[name, version].reason:
+                    raise InvalidModelError(self._root / name / str(version), reason)
+
+    def unload(self, name: str) -> None:
+        """Stop serving a model until it is loaded by request; requests under way are finished.
+
+        Raises:
+            ModelNotFoundError: if no such model is known.
+        """
+        with self._lock:
+            known = [entry for (of, _), entry in self._entries.items() if of == name]
+            if not known:
+                raise ModelNotFoundError(f"the repository has no model {name!r}", field="model")
+            for entry in known:
+                entry.model, entry.reason, entry.unloaded = None, "unloaded by request", True
+            _log.info("model unloaded", extra={"model": name})
+            self._publish()
+
+    def index(self) -> list[VersionState]:
+        """Return every version found, served or not, by name and number."""
+        return [
+            VersionState(name, version, "READY" if entry.model is not None else "UNAVAILABLE", entry.reason)
+            for (name, version), entry in sorted(dict(self._entries).items())
+        ]
 
     def __iter__(self) -> Iterator[Model]:
-        """Yield every loaded model, by name and version."""
-        for versions in self._models.values():
+        """Yield every model being served, by name and version."""
+        for versions in self._serving.values():
             yield from versions.values()
 
     @property
     def ready(self) -> bool:
         """Whether there is something to serve."""
-        return bool(self._models)
+        return bool(self._serving)
 
     def versions(self, name: str) -> list[int]:
-        """Return the loaded versions of the model `name`, ascending."""
-        return sorted(self._models.get(name, {}))
+        """Return the versions of the model `name` being served, ascending."""
+        return list(self._serving.get(name, ()))
 
     def get(self, name: str, version: str | None = None) -> Model:
-        """Return a version of the model `name`, the newest unless one is given.
+        """Return a version of the model `name`, the newest being served unless one is given.
 
         Raises:
             ModelNotFoundError: saying which models or versions there are.
+            NotReadyError: if it is in the repository but is not being served.
         """
-        versions = self._models.get(name)
+        versions = self._serving.get(name)
         if versions is None:
-            known = ", ".join(self._models) or "none"
-            raise ModelNotFoundError(f"no model is called {name!r}; models served: {known}", field="model")
+            if any(of == name for of, _ in list(self._entries)):
+                raise NotReadyError(f"no version of {name} is being served: the service's log says why", field="model")
+            known = ", ".join(self._serving) or "none"
+            raise ModelNotFoundError(f"no model is called {_shown(name)!r}; models served: {known}", field="model")
         if version is None:
             return versions[max(versions)]
-        if not _VERSION.fullmatch(version) or int(version) not in versions:
-            known = ", ".join(map(str, self.versions(name)))
-            raise ModelNotFoundError(f"{name} has no version {version!r}; versions served: {known}", field="version")
-        return versions[int(version)]
+        number = int(version) if _VERSION.fullmatch(version) else 0
+        if number in versions:
+            return versions[number]
+        if (name, number) in self._entries:
+            raise NotReadyError(
+                f"version {number} of {name} is not being served: the service's log says why", field="version"
+            )
+        known = ", ".join(map(str, versions))
+        raise ModelNotFoundError(
+            f"{name} has no version {_shown(version)!r}; versions served: {known}", field="version"
+        )
+
+    def _refresh_model(self, name: str) -> None:
+        found = self._find(name)
+        for key in [key for key in self._entries if key[0] == name and key[1] not in found]:
+            del self._entries[key]
+            _log.info("model gone from the repository", extra={"model": key[0], "version": key[1]})
+        for version, stamp in found.items():
+            entry = self._entries.setdefault((name, version), _Entry(frozenset()))
+            if entry.unloaded or entry.stamp == stamp:
+                continue
+            entry.stamp = stamp
+            extra = {"model": name, "version": version}
+            try:
+                entry.model, entry.reason = self._load(self._root / name / str(version)), ""
+                _log.info("model loaded", extra=extra)
+            except InvalidModelError as error:
+                entry.reason = error.reason
+                _log.error("model not loaded", extra=extra | {"reason": error.reason, "kept": entry.model is not None})
+            self._publish()
+
+    def _find(self, name: str) -> dict[int, Stamp]:
+        """Return the version folders of a model, ascending, with their stamps. Links are not followed."""
+        found = {}
+        with suppress(OSError):
+            for entry in os.scandir(self._root / name):
+                if _VERSION.fullmatch(entry.name) and _is_folder(entry):
+                    with suppress(OSError):
+                        found[int(entry.name)] = _stamp(entry.path)
+        return dict(sorted(found.items()))
+
+    def _publish(self) -> None:
+        """Let requests see what is loaded now; the memory of what they no longer see goes back to the system."""
+        serving: dict[str, dict[int, Model]] = {}
+        for (name, version), entry in sorted(self._entries.items()):
+            if entry.model is not None:
+                serving.setdefault(name, {})[version] = entry.model
+        before = {id(model) for model in self}
+        self._serving = serving
+        if before - {id(model) for model in self}:
+            release_memory()
+
+
+def release_memory() -> None:
+    """Ask the C library to give freed memory back to the system, where it is glibc."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    return entry.is_dir(follow_symlinks=False)
+
+
+def _stamp(folder: str) -> Stamp:
+    stats = ((entry.name, entry.stat(follow_symlinks=False)) for entry in os.scandir(folder))
+    return frozenset((name, stat.st_size, stat.st_mtime_ns, stat.st_ino) for name, stat in stats)
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 64 else text[:64] + "…"

@@ -1,6 +1,7 @@
 """Every metric of the service."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import get_args
 
 import numpy as np
 from prometheus_client import (
@@ -13,7 +14,10 @@ from prometheus_client import (
     generate_latest,
 )
 
+from service.errors import ERROR_CODES
+from service.inference.engine import Dispatch, Engine, Reason
 from service.inference.model import Model, Scores
+from service.inference.repository import Repository
 from service.manifest import MODEL_FILE
 from service.monitoring.array_histogram import ArrayHistogram
 
@@ -46,6 +50,11 @@ SECONDS_BOUNDS = (
     10.0,
 )
 
+ROWS_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
+
+STAGES = ("decode", "queue", "run", "encode")
+"""Of a prediction request, in order."""
+
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
@@ -59,7 +68,9 @@ class ModelMetrics:
         self._reliability = metrics.reliability.labels(*labels)
         self._typicality = metrics.typicality.labels(*labels)
         self._tail_ratio = metrics.tail_ratio.labels(*labels)
-        self._stages = {stage: metrics.stage_seconds.labels(*labels, stage) for stage in ("decode", "run", "encode")}
+        self._stages = {stage: metrics.stage_seconds.labels(*labels, stage) for stage in STAGES}
+        self._batch_rows = metrics.batch_rows.labels(*labels)
+        self._batches = {reason: metrics.batches.labels(*labels, reason) for reason in get_args(Reason)}
 
     def record(self, scores: Scores) -> None:
         """Count a batch that was answered."""
@@ -70,8 +81,13 @@ class ModelMetrics:
         self._typicality.observe(scores["typicality"])
         self._tail_ratio.observe(scores["tail_ratio"])
 
-    def record_stages(self, **seconds: float) -> None:
-        """Time the stages of a request: decode, run (the wait for its turn included) and encode."""
+    def record_batch(self, dispatch: Dispatch) -> None:
+        """Count a run."""
+        self._batch_rows.observe(dispatch.rows)
+        self._batches[dispatch.reason].inc()
+
+    def record_stages(self, seconds: Mapping[str, float]) -> None:
+        """Time each of `STAGES` of a request."""
         for stage, duration in seconds.items():
             self._stages[stage].observe(duration)
 
@@ -101,7 +117,7 @@ class Metrics:
         )
         self.stage_seconds = Histogram(
             "chainzrule_stage_duration_seconds",
-            "Time a prediction request spends being decoded, run and encoded.",
+            "Time a prediction request spends being decoded, waiting, being run (with others, perhaps) and encoded.",
             (*model, "stage"),
             buckets=SECONDS_BOUNDS,
             registry=self.registry,
@@ -134,6 +150,31 @@ class Metrics:
             TAIL_RATIO_BOUNDS,
             self.registry,
         )
+        self.batch_rows = Histogram(
+            "chainzrule_batch_rows", "Rows in one run.", model, buckets=ROWS_BOUNDS, registry=self.registry
+        )
+        self.batches = Counter(
+            "chainzrule_batches",
+            "Runs by why they left: inline (too short to wait), idle engine, waiting until it was free, full, delay.",
+            (*model, "reason"),
+            registry=self.registry,
+        )
+        self.queue_rows = Gauge("chainzrule_queue_rows", "Rows waiting to be run.", registry=self.registry)
+        self.queue_limit_rows = Gauge(
+            "chainzrule_queue_limit_rows", "Rows that may wait to be run.", registry=self.registry
+        )
+        self.threads = Gauge("chainzrule_threads", "Threads onnxruntime uses within one run.", registry=self.registry)
+        self.errors = Counter(
+            "chainzrule_errors", "Requests refused or failed, by the error's code.", ("code",), registry=self.registry
+        )
+        for code in ERROR_CODES:
+            self.errors.labels(code)
+        self.model_ready = Gauge(
+            "chainzrule_model_ready",
+            "1 for every version being served, 0 for one that is not.",
+            model,
+            registry=self.registry,
+        )
         self.model_info = Gauge(
             "chainzrule_model_info",
             "1 for every model version being served.",
@@ -148,9 +189,19 @@ class Metrics:
         )
         self._by_model: dict[tuple[str, int], ModelMetrics] = {}
 
-    def declare_models(self, models: Iterable[Model]) -> None:
-        """Make every model's series at 0, so that a rate sees the first request."""
-        for model in models:
+    def watch(self, engine: Engine) -> None:
+        """Read the queue of `engine` at every scrape."""
+        self.queue_limit_rows.set(engine.limits.queue_rows)
+        self.queue_rows.set_function(lambda: engine.queued_rows)
+
+    def declare_models(self, repository: Repository) -> None:
+        """Make every model's series at 0, so that a rate sees the first request, and say which are being served."""
+        self.model_info.clear()
+        self.model_ready.clear()
+        self.reference_tail_ratio.clear()
+        for state in repository.index():
+            self.model_ready.labels(state.name, str(state.version)).set(state.state == "READY")
+        for model in repository:
             self.of(model)
             manifest = model.manifest
             labels = (manifest.name, str(manifest.version))
@@ -163,6 +214,10 @@ class Metrics:
         if key not in self._by_model:
             self._by_model[key] = ModelMetrics(self, model)
         return self._by_model[key]
+
+    def record_batch(self, dispatch: Dispatch) -> None:
+        """Count a run of the engine."""
+        self.of(dispatch.model).record_batch(dispatch)
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus's text format."""

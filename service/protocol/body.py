@@ -1,16 +1,35 @@
-"""Reading a request body within its limit."""
+"""Reading a request body within its limits."""
+
+import asyncio
+import zlib
 
 from starlette.requests import ClientDisconnect, Request
 
-from service.errors import BodyTooLargeError, ClientGoneError, MalformedRequestError
+from service.errors import (
+    BodyTooLargeError,
+    ClientGoneError,
+    MalformedRequestError,
+    TooSlowError,
+    UnsupportedEncodingError,
+)
+
+_ANY_HEADER = 32 + zlib.MAX_WBITS
+"""zlib's word for "gzip or zlib, whichever the data say"."""
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """Return the whole body, refusing it as soon as it is known to be over `limit` bytes.
+async def read_body(request: Request, limit: int, seconds: float) -> bytes:
+    """Return the whole body, inflated, refusing it as soon as it is known to be over `limit` bytes.
+
+    Args:
+        request: whose body is read.
+        limit: most bytes, as sent and inflated.
+        seconds: how long the client has to send it.
 
     Raises:
         BodyTooLargeError: before reading, where the length is announced, else at the byte over the limit.
-        MalformedRequestError: if the announced length is not a number.
+        MalformedRequestError: if the announced length is not a number, or the body is not what its encoding says.
+        UnsupportedEncodingError: if it is encoded otherwise than with gzip or deflate.
+        TooSlowError: if it is not whole in time.
         ClientGoneError: if the client hangs up.
     """
     announced = request.headers.get("content-length", "0")
@@ -18,15 +37,43 @@ async def read_body(request: Request, limit: int) -> bytes:
         raise MalformedRequestError(f"content-length {announced!r} is not a number of bytes")
     if int(announced) > limit:
         raise _too_large(limit)
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"identity", "gzip", "deflate"}:
+        raise UnsupportedEncodingError("the body's content-encoding is not read here: send gzip, deflate or none")
     body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                raise _too_large(limit)
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise _too_large(limit)
+    except TimeoutError:
+        raise TooSlowError(f"the body was not whole after {seconds:g} s, the limit of receive_seconds") from None
     except ClientDisconnect:
         raise ClientGoneError("the client closed the connection before its request was whole") from None
-    return bytes(body)
+    return bytes(body) if encoding == "identity" else inflate(bytes(body), limit)
+
+
+def inflate(data: bytes, limit: int) -> bytes:
+    """Return gzip or zlib data inflated, stopping at the first byte over `limit`.
+
+    Raises:
+        BodyTooLargeError: if there is more than that in it.
+        MalformedRequestError: if it is neither, or cut short.
+    """
+    inflated = bytearray()
+    while data:
+        stream = zlib.decompressobj(_ANY_HEADER)
+        try:
+            inflated += stream.decompress(data, limit + 1 - len(inflated))
+        except zlib.error as error:
+            raise MalformedRequestError(f"the body is not what its content-encoding says: {error}") from None
+        if len(inflated) > limit:
+            raise _too_large(limit)
+        if not stream.eof:
+            raise MalformedRequestError("the body is cut short: its compressed data has no end")
+        data = stream.unused_data
+    return bytes(inflated)
 
 
 def _too_large(limit: int) -> BodyTooLargeError:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service import errors
+from service.monitoring.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +27,14 @@ STATUSES: dict[type[errors.ServiceError], int] = {
     errors.BodyTooLargeError: 413,
     errors.TooManyRowsError: 413,
     errors.ClientGoneError: 499,
+    errors.TooSlowError: 408,
+    errors.UnsupportedEncodingError: 415,
+    errors.UnauthorizedError: 401,
+    errors.ForbiddenError: 403,
+    errors.InvalidModelError: 400,
+    errors.NotReadyError: 503,
+    errors.OverloadedError: 503,
+    errors.DeadlineError: 504,
     errors.NonFiniteOutputError: 500,
 }
 """Anything else is a 500. Nobody is left to read the 499; it is nginx's, and keeps such requests out of the 5xx."""
@@ -33,6 +42,14 @@ STATUSES: dict[type[errors.ServiceError], int] = {
 
 def error_response(path: str, error: errors.ServiceError, headers: dict[str, str] | None = None) -> Response:
     """Return the answer for `error`: a string under /v2, where that is the protocol, and an object elsewhere."""
+    headers = dict(headers or {})
+    match error:
+        case errors.OverloadedError():
+            headers["retry-after"] = str(error.retry_after)
+        case errors.NotReadyError() | errors.DeadlineError():
+            headers["retry-after"] = "1"
+        case errors.UnauthorizedError():
+            headers["www-authenticate"] = "Bearer"
     content: object = error.message
     if not (path == "/v2" or path.startswith("/v2/")):
         content = {"code": error.code, "message": error.message}
@@ -45,14 +62,18 @@ def error_response(path: str, error: errors.ServiceError, headers: dict[str, str
     )
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of the service, of the framework and of nobody's foresight in the one shape."""
+def install(app: FastAPI, metrics: Metrics) -> None:
+    """Answer every error of the service, of the framework and of nobody's foresight in the one shape, and count it."""
+
+    def answer(request: Request, error: errors.ServiceError, headers: dict[str, str] | None = None) -> Response:
+        metrics.errors.labels(error.code).inc()
+        return error_response(request.url.path, error, headers)
 
     async def service_error(request: Request, error: Exception) -> Response:
         known = cast("errors.ServiceError", error)
-        if STATUSES.get(type(known), 500) >= 500:
+        if STATUSES.get(type(known), 500) == 500:
             _log.error("request failed", extra={"code": known.code, "reason": known.message})
-        return error_response(request.url.path, known)
+        return answer(request, known)
 
     async def framework_error(request: Request, error: Exception) -> Response:
         raised = cast("HTTPException", error)
@@ -63,11 +84,11 @@ def install(app: FastAPI) -> None:
             known = errors.MethodNotAllowedError(f"{request.url.path} does not take {request.method}; see /docs")
         else:
             known = errors.MalformedRequestError(str(raised.detail))
-        return error_response(request.url.path, known, dict(raised.headers or {}))
+        return answer(request, known, dict(raised.headers or {}))
 
     async def unforeseen(request: Request, _error: Exception) -> Response:
         # Starlette logs the traceback; the client learns only that it is not to blame.
-        return error_response(request.url.path, errors.ServiceError("the service failed; its log has the reason"))
+        return answer(request, errors.ServiceError("the service failed; its log has the reason"))
 
     app.add_exception_handler(errors.ServiceError, service_error)
     app.add_exception_handler(HTTPException, framework_error)

@@ -1,14 +1,17 @@
 """One prediction over HTTP, the same for every protocol: read, run, write, record."""
 
+import asyncio
+from collections.abc import Iterable
 from time import perf_counter
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.inference.engine import Engine
+from service.errors import ClientGoneError
+from service.inference.engine import Engine, Scored
 from service.inference.model import Model, Scores
 from service.monitoring.metrics import Metrics
 from service.protocol.body import read_body
@@ -20,8 +23,18 @@ class Codec(Protocol):
     def read(self, body: bytes) -> NDArray[np.float32]:
         """Return the rows in a request body."""
 
-    def write(self, scores: Scores) -> bytes:
-        """Return the JSON that answers it."""
+    def write(self, scores: Scores) -> Iterable[bytes]:
+        """Return the body that answers it, in pieces none of which takes long to make."""
+
+    def headers(self) -> dict[str, str]:
+        """Return the answer's headers, once it is written."""
+
+
+class BodyLimits(NamedTuple):
+    """What is read of a request."""
+
+    max_bytes: int
+    seconds: float
 
 
 class Exchange:
@@ -30,29 +43,55 @@ class Exchange:
     Args:
         engine: runs the models.
         metrics: where predictions are counted.
-        max_body_bytes: largest request body.
+        body: how large and how slow a body may be.
+        server_timing: whether to say where the time went.
     """
 
-    def __init__(self, engine: Engine, metrics: Metrics, max_body_bytes: int) -> None:
+    def __init__(self, engine: Engine, metrics: Metrics, body: BodyLimits, *, server_timing: bool) -> None:
         self._engine = engine
         self._metrics = metrics
-        self._max_body_bytes = max_body_bytes
+        self._body = body
+        self._server_timing = server_timing
 
     async def answer(self, request: Request, model: Model, codec: Codec) -> Response:
         """Return the answer to a request for a prediction of `model`.
 
         Raises:
-            ServiceError: if the body cannot be predicted from.
+            ServiceError: if the body cannot be predicted from, or not in time.
         """
-        body = await read_body(request, self._max_body_bytes)
+        body = await read_body(request, self._body.max_bytes, self._body.seconds)
         started = perf_counter()
         rows = codec.read(body)
         decoded = perf_counter()
-        scores = await self._engine.score(model, rows)
+        outcome = self._engine.submit(model, rows)
+        scored = outcome if isinstance(outcome, Scored) else await _unless_gone(request, outcome)
         ran = perf_counter()
-        content = codec.write(scores)
+        pieces: list[bytes] = []
+        for piece in codec.write(scored.scores):
+            if pieces:
+                await asyncio.sleep(0)  # health must not wait for a long answer to be written
+            pieces.append(piece)
+        content = b"".join(pieces)
         written = perf_counter()
+        stages = {"decode": decoded - started, "queue": scored.queued, "run": scored.ran, "encode": written - ran}
         recorded = self._metrics.of(model)
-        recorded.record(scores)
-        recorded.record_stages(decode=decoded - started, run=ran - decoded, encode=written - ran)
-        return Response(content, media_type="application/json")
+        recorded.record(scored.scores)
+        recorded.record_stages(stages)
+        headers = codec.headers()
+        if self._server_timing:
+            headers["server-timing"] = ", ".join(f"{stage};dur={1000 * took:.3f}" for stage, took in stages.items())
+        return Response(content, headers=headers)
+
+
+async def _unless_gone(request: Request, answer: "asyncio.Future[Scored]") -> Scored:
+    """Wait for an answer, and give it up when the client hangs up, so that nothing is run for nobody."""
+    gone = asyncio.ensure_future(request.receive())
+    waiting: set[asyncio.Future[Any]] = {answer, gone}
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise ClientGoneError("the client closed the connection before its answer was ready")
+        return answer.result()
+    finally:
+        gone.cancel()
+        answer.cancel()

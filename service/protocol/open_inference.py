@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service import __version__
+from service.core import Core
 from service.inference.model import Model
 from service.inference.repository import Repository
 from service.manifest import OUTPUTS, output_shape
@@ -17,9 +18,13 @@ from service.protocol.tensors import TensorCodec
 PLATFORM = "onnx_onnxv1"
 
 
-def open_inference_router(repository: Repository, exchange: Exchange, max_rows: int) -> APIRouter:
-    """Return the routes under /v2; the arguments are those of `predict_router`."""
+EXTENSIONS = ("binary_tensor_data",)
+
+
+def open_inference_router(core: Core, exchange: Exchange) -> APIRouter:
+    """Return the routes under /v2."""
     router = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
+    repository, max_rows = core.repository, core.settings.max_rows
 
     async def answer(request: Request, model: Model) -> Response:
         return await exchange.answer(request, model, TensorCodec(model, max_rows))
@@ -27,19 +32,24 @@ def open_inference_router(repository: Repository, exchange: Exchange, max_rows: 
     @router.get("")
     async def server_metadata() -> dict[str, Any]:
         """Name the server and the protocol's extensions it has."""
-        return {"name": "chainzrule", "version": __version__, "extensions": []}
+        extensions = [*EXTENSIONS, *(["model_repository"] if core.settings.repository_keys else [])]
+        return {"name": "chainzrule", "version": __version__, "extensions": extensions}
 
-    @router.get("/health/live")
-    async def live() -> dict[str, bool]:
-        """Say that the process answers."""
-        return {"live": True}
+    @router.get("/health/live", responses={503: {"description": "hung"}})
+    async def live() -> Response:
+        """Say that the process answers, and that no run has hung."""
+        alive = core.health.alive
+        return JSONResponse({"live": alive}, status_code=200 if alive else 503)
 
     # The protocol's text calls the field `live` here too; clients look for `ready`.
     @router.get("/health/ready", responses={503: {"description": "not ready"}})
     async def ready() -> Response:
-        """Say whether models are loaded and requests will be answered."""
-        state = repository.ready
-        return JSONResponse({"ready": state, "live": True}, status_code=200 if state else 503)
+        """Say whether requests will be answered, and if not why."""
+        obstacles = core.health.obstacles
+        state: dict[str, Any] = {"ready": not obstacles, "live": core.health.alive}
+        if obstacles:
+            state["reason"] = "; ".join(obstacles)
+        return JSONResponse(state, status_code=503 if obstacles else 200)
 
     @router.get("/models/{name}")
     async def model_metadata(name: str) -> dict[str, Any]:

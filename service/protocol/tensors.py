@@ -1,6 +1,6 @@
 """The Open Inference Protocol's JSON tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -98,8 +98,8 @@ class TensorCodec:
         check_values(rows, table)
         return rows
 
-    def write(self, scores: Scores) -> bytes:
-        """Return the answer's JSON with the outputs asked for, data flat in row-major order."""
+    def write(self, scores: Scores) -> Iterator[bytes]:
+        """Yield the answer's JSON with the outputs asked for, data flat in row-major order."""
         answer: dict[str, Any] = {
             "model_name": self._model.manifest.name,
             "model_version": str(self._model.manifest.version),
@@ -115,7 +115,11 @@ class TensorCodec:
         }
         if self._id is not None:
             answer["id"] = self._id
-        return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+        yield orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+
+    def headers(self) -> dict[str, str]:
+        """Return the answer's headers."""
+        return {"content-type": "application/json"}
 
 
 def _read_request(body: bytes) -> InferRequest:

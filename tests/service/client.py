@@ -10,14 +10,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from service.app import create_app
-from service.inference.repository import Repository
-from service.monitoring.metrics import Metrics
+from service.core import Core, make_core
 from service.settings import Settings
 
 
 class Service(NamedTuple):
     client: TestClient
-    repository: Repository
+    core: Core
     app: FastAPI
 
     def samples(self) -> dict[str, float]:
@@ -32,10 +31,7 @@ class Service(NamedTuple):
 
 @contextmanager
 def serving(root: Path, **settings: Any) -> Iterator[Service]:
-    repository = Repository(root, threads=1)
-    repository.load()
-    metrics = Metrics()
-    metrics.declare_models(repository)
-    app = create_app(repository, metrics, Settings(repository=root, **settings))
+    core = make_core(Settings(repository=root, threads=1, **settings))
+    app = create_app(core)
     with TestClient(app, raise_server_exceptions=False) as client:
-        yield Service(client, repository, app)
+        yield Service(client, core, app)

@@ -84,6 +84,7 @@ def test_missing_unlisted_and_linked_files_are_refused(folder: Path) -> None:
     with pytest.raises(InvalidModelError, match="is not a plain file"):
         read_manifest(folder)
 
+    (folder / MODEL_FILE).unlink()
     (folder / MANIFEST_FILE).unlink()
     with pytest.raises(InvalidModelError, match=r"it has no manifest\.json"):
         read_manifest(folder)

@@ -15,7 +15,7 @@ from tests.onnx_edit import change_output
 
 @pytest.fixture
 def folder(exported: Exported, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(exported.folder, tmp_path / "1"))
+    return Path(shutil.copytree(exported.folder, tmp_path / "plant" / "1"))
 
 
 def replace_graph(folder: Path, graph: bytes) -> None:

@@ -1,11 +1,13 @@
 import json
 import logging
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from service.errors import ModelNotFoundError
+from service.inference.model import Model
 from service.inference.repository import Repository
 from service.manifest import MANIFEST_FILE, digest
 from tests.conftest import Exported
@@ -21,8 +23,8 @@ def add(exported: Exported, root: Path, name: str, version: int) -> Path:
 
 
 def load(root: Path) -> Repository:
-    repository = Repository(root, threads=1)
-    repository.load()
+    repository = Repository(root, partial(Model.load, threads=1))
+    repository.refresh()
     return repository
 
 

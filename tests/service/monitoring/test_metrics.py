@@ -27,9 +27,9 @@ def test_a_models_series_stand_at_zero_before_its_first_request(service: Service
     samples = service.samples()
     for name in ("rows_total", "expected_errors_total", "reliability_count", "typicality_count", "tail_ratio_count"):
         assert samples[f"chainzrule_{name}{{{MODEL}}}"] == 0
-    reference = service.repository.get("plant").manifest.reference.tail_ratio
+    reference = service.core.repository.get("plant").manifest.reference.tail_ratio
     assert samples[f"chainzrule_reference_tail_ratio{{{MODEL}}}"] == pytest.approx(reference)
-    sha256 = service.repository.get("plant").manifest.files["model.onnx"][:12]
+    sha256 = service.core.repository.get("plant").manifest.files["model.onnx"][:12]
     assert samples[f"chainzrule_model_info{{model=plant,sha256={sha256},version=1}}"] == 1
 
 
@@ -38,7 +38,7 @@ def test_rows_and_signals_are_counted_on_both_protocols(service: Service) -> Non
     tensor = {"name": "features", "shape": [2, 4], "datatype": "FP32", "data": [20.0, 5, 1000, 0] * 2}
     assert service.client.post("/v2/models/plant/infer", json={"inputs": [tensor]}).status_code == 200
     rows = np.concatenate([make_table(30, seed=8)[0].fillna(20).to_numpy(np.float32), [[20, 5, 1000, 0]] * 2])
-    scores = service.repository.get("plant").score(rows.astype(np.float32))
+    scores = service.core.repository.get("plant").score(rows.astype(np.float32))
     samples = service.samples()
     assert samples[f"chainzrule_rows_total{{{MODEL}}}"] == 32
     expected_errors = (1 - scores["reliability"].astype(float)).sum()

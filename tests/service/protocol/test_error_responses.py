@@ -16,7 +16,7 @@ def service(exported: Exported) -> Iterator[Service]:
 
 def test_every_error_that_a_request_can_meet_has_a_status_and_a_code_of_its_own() -> None:
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.ServiceError)}
-    assert kinds - set(STATUSES) == {errors.ServiceError, errors.InvalidModelError}
+    assert kinds - set(STATUSES) == {errors.ServiceError}
     assert len({kind.code for kind in kinds}) == len(kinds)
 
 
@@ -34,7 +34,7 @@ def test_an_unforeseen_failure_tells_the_client_nothing_of_the_inside(
     def fail(*_: object) -> None:
         raise RuntimeError("a secret path")
 
-    monkeypatch.setattr(service.repository, "get", fail)
+    monkeypatch.setattr(service.core.repository, "get", fail)
     for path, kind in (("/v1/models/plant", dict), ("/v2/models/plant", str)):
         response = service.client.get(path)
         assert response.status_code == 500
@@ -49,7 +49,7 @@ def test_an_answer_that_is_not_finite_is_a_500_that_names_the_model(
     def fail(*_: object) -> None:
         raise errors.NonFiniteOutputError("plant version 1 answered with a reliability that is not finite")
 
-    monkeypatch.setattr(service.repository.get("plant"), "score", fail)
+    monkeypatch.setattr(service.core.repository.get("plant"), "score", fail)
     response = service.client.post("/v1/models/plant:predict", json={"instances": [[1, 2, 3, 4]]})
     assert (response.status_code, response.json()["error"]["code"]) == (500, "non_finite_output")
     assert "request failed" in caplog.text

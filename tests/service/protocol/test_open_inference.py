@@ -29,7 +29,7 @@ def test_health_and_server_metadata(service: Service) -> None:
     assert service.client.get("/v2/health/ready").json() == {"ready": True, "live": True}
     metadata = service.client.get("/v2").json()
     assert metadata["name"] == "chainzrule"
-    assert metadata["extensions"] == []
+    assert metadata["extensions"] == ["binary_tensor_data"]
 
 
 def test_a_service_without_models_is_alive_and_not_ready(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_every_output_comes_back_with_its_shape(service: Service) -> None:
     assert response.status_code == 200
     answer = response.json()
     assert (answer["id"], answer["model_name"], answer["model_version"]) == ("a1", "plant", "1")
-    scores = service.repository.get("plant").score(table)
+    scores = service.core.repository.get("plant").score(table)
     for output in answer["outputs"]:
         expected = scores[output["name"]]
         assert output["shape"] == list(expected.shape)

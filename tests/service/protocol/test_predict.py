@@ -45,7 +45,7 @@ def test_answers_are_the_models_own_row_for_row(service: Service) -> None:
     table = make_table(60, seed=6)[0]
     instances = [[None if np.isnan(value) else value for value in row] for row in table.to_numpy().tolist()]
     predictions = service.client.post(URL, json={"instances": instances}).json()["predictions"]
-    scores = service.repository.get("plant").score(table.to_numpy(np.float32))
+    scores = service.core.repository.get("plant").score(table.to_numpy(np.float32))
     for index, prediction in enumerate(predictions):
         assert prediction["reliability"]["score"] == pytest.approx(scores["reliability"][index], rel=1e-6)
         assert list(prediction["reliability"]["sensitivity"].values()) == pytest.approx(

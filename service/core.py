@@ -1,0 +1,59 @@
+"""What serves, apart from HTTP: the models, what runs them, and what is told of it."""
+
+import asyncio
+import logging
+from functools import partial
+from typing import NamedTuple
+
+from service.inference.engine import Engine, Limits
+from service.inference.health import Health
+from service.inference.model import Model
+from service.inference.repository import Repository
+from service.inference.threads import available_cores
+from service.monitoring.metrics import Metrics
+from service.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+class Core(NamedTuple):
+    """The parts, each made once."""
+
+    settings: Settings
+    repository: Repository
+    engine: Engine
+    metrics: Metrics
+    health: Health
+
+
+def make_core(settings: Settings) -> Core:
+    """Return the parts for `settings`, every servable model loaded."""
+    threads = settings.threads or available_cores()
+    load = partial(Model.load, threads=threads, max_bytes=settings.max_model_bytes)
+    repository = Repository(settings.repository, load)
+    repository.refresh()
+    if not repository.ready:
+        _log.warning("no model can be served: the service stays not ready", extra={"repository": settings.repository})
+    metrics = Metrics()
+    metrics.declare_models(repository)
+    metrics.threads.set(threads)
+    limits = Limits(
+        batch_rows=settings.max_batch_rows,
+        queue_rows=settings.max_queue_rows,
+        deadline=settings.deadline_seconds,
+        delay=settings.max_batch_delay_ms / 1000,
+    )
+    engine = Engine(limits, metrics.record_batch)
+    metrics.watch(engine)
+    return Core(settings, repository, engine, metrics, Health(repository, engine))
+
+
+async def follow_repository(core: Core) -> None:
+    """Keep up with the repository's folder until cancelled; loading happens in a thread."""
+    while True:
+        await asyncio.sleep(core.settings.poll_seconds)
+        try:
+            await asyncio.to_thread(core.repository.refresh)
+        except Exception:
+            _log.exception("the repository could not be looked at; trying again")
+        core.metrics.declare_models(core.repository)

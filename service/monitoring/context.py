@@ -1,0 +1,73 @@
+"""Which request is being answered: its id, and its place in a distributed trace."""
+
+import re
+import secrets
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import NamedTuple
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+_TRACE_PARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+_NO_TRACE = "0" * 32
+
+
+class RequestIdentity(NamedTuple):
+    """What a request is called in logs."""
+
+    request_id: str
+    trace_id: str | None
+    """of the caller's W3C trace, where it sent one"""
+
+
+current_request: ContextVar[RequestIdentity | None] = ContextVar("current_request", default=None)
+"""The request that the running task answers."""
+
+
+class RequestContext:
+    """Names every request, by its x-request-id where that is decent, and says the name in the answer.
+
+    While the service drains, answers also tell the client to open its next connection elsewhere.
+
+    Args:
+        app: what is called.
+        draining: whether the service is about to stop.
+    """
+
+    def __init__(self, app: ASGIApp, draining: Callable[[], bool]) -> None:
+        self._app = app
+        self._draining = draining
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        identity = identify(scope["headers"])
+        name = identity.request_id.encode()
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message["headers"], (b"x-request-id", name)]
+                if self._draining():
+                    headers.append((b"connection", b"close"))
+                message = {**message, "headers": headers}
+            await send(message)
+
+        token = current_request.set(identity)
+        try:
+            await self._app(scope, receive, named)
+        finally:
+            current_request.reset(token)
+
+
+def identify(headers: list[tuple[bytes, bytes]]) -> RequestIdentity:
+    """Return the identity in a request's headers; a request without a decent id gets one."""
+    request_id = trace_id = None
+    for name, value in headers:
+        if name == b"x-request-id" and _ID.fullmatch(value):
+            request_id = value.decode()
+        elif name == b"traceparent" and (match := _TRACE_PARENT.fullmatch(value)):
+            trace_id = match[1].decode()
+    return RequestIdentity(request_id or secrets.token_hex(8), trace_id if trace_id != _NO_TRACE else None)

@@ -1,0 +1,74 @@
+"""`/v2/repository`: the model repository extension of the Open Inference Protocol."""
+
+import asyncio
+
+import msgspec
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.core import Core
+from service.errors import ForbiddenError, MalformedRequestError
+from service.protocol.body import read_body
+
+
+class IndexRequest(msgspec.Struct):
+    """The body of an index request."""
+
+    ready: bool = False
+    """only versions being served"""
+
+
+class LoadRequest(msgspec.Struct):
+    """The body of a load or unload request."""
+
+    parameters: dict[str, str | float | bool | None] = {}
+
+
+def repository_router(core: Core) -> APIRouter:
+    """Return the routes under /v2/repository."""
+    router = APIRouter(prefix="/v2/repository", tags=["model repository"])
+    settings = core.settings
+
+    async def read(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
+        body = await read_body(request, settings.max_body_bytes, settings.receive_seconds)
+        try:
+            return msgspec.json.decode(body or b"{}", type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise MalformedRequestError(f"the body is not what the repository extension has here: {error}") from None
+
+    async def change(request: Request, name: str, *, load: bool) -> Response:
+        body = await read(request, LoadRequest)
+        parameters = getattr(body, "parameters")  # noqa: B009
+        if foreign := sorted(parameters.keys() - {"unload_dependents"}):
+            raise ForbiddenError(
+                f"the parameters {', '.join(foreign)} are not taken: a model comes from the repository folder alone"
+            )
+        act = core.repository.load if load else core.repository.unload
+        try:
+            await asyncio.to_thread(act, name)
+        finally:
+            core.metrics.declare_models(core.repository)
+        return Response()
+
+    @router.post("/index")
+    async def index(request: Request) -> list[dict[str, str]]:
+        """List every version in the repository, with what keeps it from being served."""
+        only_ready = getattr(await read(request, IndexRequest), "ready")  # noqa: B009
+        return [
+            {"name": found.name, "version": str(found.version), "state": found.state, "reason": found.reason}
+            for found in core.repository.index()
+            if found.state == "READY" or not only_ready
+        ]
+
+    @router.post("/models/{name}/load")
+    async def load_model(request: Request, name: str) -> Response:
+        """Load every version of a model anew; what was being served stays until its successor is ready."""
+        return await change(request, name, load=True)
+
+    @router.post("/models/{name}/unload")
+    async def unload_model(request: Request, name: str) -> Response:
+        """Stop serving a model once the requests under way are finished."""
+        return await change(request, name, load=False)
+
+    return router
