@@ -1,43 +1,63 @@
 import json
 import logging
+import os
 import shutil
+import threading
+import weakref
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 
-from service.errors import ModelNotFoundError
+from service.errors import InvalidModelError, ModelNotFoundError, NotReadyError
 from service.inference.model import Model
 from service.inference.repository import Repository
-from service.manifest import MANIFEST_FILE, digest
+from service.manifest import MANIFEST_FILE, MODEL_FILE, digest
 from tests.conftest import Exported
+
+ROW = np.array([[20, 5, 1000, 0]], dtype=np.float32)
+
+
+def edit(folder: Path, **changes: object) -> None:
+    manifest = json.loads((folder / MANIFEST_FILE).read_text())
+    manifest.update(changes)
+    (folder / MANIFEST_FILE).write_text(json.dumps(manifest))
 
 
 def add(exported: Exported, root: Path, name: str, version: int) -> Path:
     """Copy the model to `<root>/<name>/<version>`, its manifest saying so."""
     folder = Path(shutil.copytree(exported.folder, root / name / str(version)))
-    manifest = json.loads((folder / MANIFEST_FILE).read_text())
-    manifest.update(name=name, version=version)
-    (folder / MANIFEST_FILE).write_text(json.dumps(manifest))
+    edit(folder, name=name, version=version)
     return folder
 
 
-def load(root: Path) -> Repository:
-    repository = Repository(root, partial(Model.load, threads=1))
+def open_repository(root: Path, max_bytes: int | None = None) -> Repository:
+    repository = Repository(root, partial(Model.load, threads=1, max_bytes=max_bytes))
     repository.refresh()
     return repository
+
+
+def states(repository: Repository) -> list[tuple[str, int, str]]:
+    return [(found.name, found.version, found.state) for found in repository.index()]
+
+
+def reasons(repository: Repository) -> dict[int, str]:
+    return {found.version: found.reason for found in repository.index()}
 
 
 def test_holds_every_version_and_serves_the_newest_by_number(exported: Exported, tmp_path: Path) -> None:
     for version in (2, 10, 9):
         add(exported, tmp_path, "plant", version)
     add(exported, tmp_path, "mill", 1)
-    repository = load(tmp_path)
+    repository = open_repository(tmp_path)
     assert repository.ready
     assert repository.versions("plant") == [2, 9, 10]
     assert repository.get("plant").manifest.version == 10
     assert repository.get("plant", "9").manifest.version == 9
-    assert sorted((model.manifest.name, model.manifest.version) for model in repository) == [
+    assert [(model.manifest.name, model.manifest.version) for model in repository] == [
         ("mill", 1),
         ("plant", 2),
         ("plant", 9),
@@ -45,24 +65,73 @@ def test_holds_every_version_and_serves_the_newest_by_number(exported: Exported,
     ]
 
 
-def test_a_broken_version_is_skipped_with_its_reason_and_the_others_serve(
-    exported: Exported, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def keep_weights_elsewhere(folder: Path) -> None:
+    model = onnx.load(folder / MODEL_FILE)
+    onnx.save(model, folder.parent / "big.onnx", save_as_external_data=True, location="weights", size_threshold=0)
+    shutil.move(folder.parent / "big.onnx", folder / MODEL_FILE)
+    (folder.parent / "weights").unlink()
+    edit(folder, files={MODEL_FILE: digest(folder / MODEL_FILE)})
+
+
+def link_the_graph(folder: Path) -> None:
+    (folder / MODEL_FILE).rename(folder.parent / "elsewhere")
+    (folder / MODEL_FILE).symlink_to(folder.parent / "elsewhere")
+
+
+def list_a_file_outside(folder: Path) -> None:
+    (folder.parent / "outside").write_text("secret")
+    edit(folder, files={MODEL_FILE: digest(folder / MODEL_FILE), "../outside": digest(folder.parent / "outside")})
+
+
+def add_a_large_file(folder: Path) -> None:
+    (folder / "tokenizer.json").write_bytes(bytes(2**20))
+    edit(folder, files={name: digest(folder / name) for name in (MODEL_FILE, "tokenizer.json")})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda folder: (folder / MODEL_FILE).write_bytes(b"half a cop"), "has been altered"),
+        (lambda folder: (folder / MODEL_FILE).unlink(), "is missing: was the folder copied whole"),
+        (lambda folder: (folder / MANIFEST_FILE).unlink(), "it has no manifest"),
+        (lambda folder: (folder / MANIFEST_FILE).write_text("{"), "cannot be read"),
+        (lambda folder: edit(folder, version=3), "its manifest calls it plant version 3"),
+        (add_a_large_file, "more than the 1000000 of max_model_bytes"),
+        (keep_weights_elsewhere, "onnxruntime does not load its graph"),
+        (link_the_graph, "model.onnx is not a plain file"),
+        (list_a_file_outside, "../outside is missing"),
+    ],
+)
+def test_a_version_that_cannot_be_trusted_is_refused_with_its_reason_and_the_others_serve(
+    exported: Exported,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    spoil: Callable[[Path], object],
+    reason: str,
 ) -> None:
     add(exported, tmp_path, "plant", 1)
-    broken = add(exported, tmp_path, "plant", 2)
-    (broken / "model.onnx").write_bytes(b"half a cop")
-    misplaced = add(exported, tmp_path, "plant", 3)
-    misplaced.rename(tmp_path / "plant" / "4")
+    spoil(add(exported, tmp_path, "plant", 2))
     with caplog.at_level(logging.ERROR):
-        repository = load(tmp_path)
-    assert repository.versions("plant") == [1]
-    reasons = [vars(record)["reason"] for record in caplog.records]
-    assert "has been altered" in reasons[0]
-    assert "calls it plant version 3" in reasons[1]
+        repository = open_repository(tmp_path, max_bytes=1_000_000)
+    assert states(repository) == [("plant", 1, "READY"), ("plant", 2, "UNAVAILABLE")]
+    assert reason in reasons(repository)[2]
+    assert reason in vars(caplog.records[-1])["reason"]
+    assert repository.get("plant").manifest.version == 1
+    with pytest.raises(NotReadyError, match="version 2 of plant is not being served"):
+        repository.get("plant", "2")
+
+
+def test_a_linked_version_or_model_is_not_looked_at(exported: Exported, tmp_path: Path) -> None:
+    elsewhere = add(exported, tmp_path / "elsewhere", "plant", 2)
+    root = tmp_path / "root"
+    add(exported, root, "plant", 1)
+    (root / "plant" / "2").symlink_to(elsewhere)
+    (root / "mill").symlink_to(elsewhere.parent)
+    assert states(open_repository(root)) == [("plant", 1, "READY")]
 
 
 def test_a_file_that_cannot_be_read_stops_only_its_own_version(
-    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(exported, tmp_path, "plant", 1)
     add(exported, tmp_path, "plant", 2)
@@ -73,8 +142,9 @@ def test_a_file_that_cannot_be_read_stops_only_its_own_version(
         return digest(file)
 
     monkeypatch.setattr("service.manifest.digest", refuse)
-    assert load(tmp_path).versions("plant") == [1]
-    assert "its files cannot be read" in vars(caplog.records[-1])["reason"]
+    repository = open_repository(tmp_path)
+    assert repository.versions("plant") == [1]
+    assert "its files cannot be read" in reasons(repository)[2]
 
 
 def test_what_is_not_a_model_is_not_looked_at(exported: Exported, tmp_path: Path) -> None:
@@ -82,11 +152,120 @@ def test_what_is_not_a_model_is_not_looked_at(exported: Exported, tmp_path: Path
     (tmp_path / "README.txt").touch()
     for name in (".git/1", "plant/latest", "plant/0", "plant/.2-staging", "plant/-1", "plant/１"):
         (tmp_path / name).mkdir(parents=True)
-    assert [model.manifest.version for model in load(tmp_path)] == [1]
+    assert states(open_repository(tmp_path)) == [("plant", 1, "READY")]
 
 
 def test_an_empty_folder_is_not_ready(tmp_path: Path) -> None:
-    assert not load(tmp_path).ready
+    assert not open_repository(tmp_path).ready
+
+
+def test_follows_what_comes_is_completed_and_goes(exported: Exported, tmp_path: Path) -> None:
+    add(exported, tmp_path, "plant", 1)
+    repository = open_repository(tmp_path)
+    half = add(exported, tmp_path, "plant", 2)
+    graph = (half / MODEL_FILE).read_bytes()
+    (half / MODEL_FILE).write_bytes(graph[:1000])
+    repository.refresh()
+    assert repository.versions("plant") == [1]
+    (half / MODEL_FILE).write_bytes(graph)
+    repository.refresh()
+    assert repository.versions("plant") == [1, 2]
+    assert reasons(repository) == {1: "", 2: ""}
+    shutil.rmtree(half)
+    repository.refresh()
+    assert states(repository) == [("plant", 1, "READY")]
+
+
+def test_what_has_not_changed_is_not_loaded_again(exported: Exported, tmp_path: Path) -> None:
+    add(exported, tmp_path, "plant", 1)
+    repository = open_repository(tmp_path)
+    model = repository.get("plant")
+    repository.refresh()
+    assert repository.get("plant") is model
+
+
+def test_a_changed_version_that_is_broken_leaves_the_old_one_serving(exported: Exported, tmp_path: Path) -> None:
+    folder = add(exported, tmp_path, "plant", 1)
+    repository = open_repository(tmp_path)
+    model = repository.get("plant")
+    (folder / MODEL_FILE).write_bytes(b"broken")
+    repository.refresh()
+    assert repository.get("plant") is model
+    assert states(repository) == [("plant", 1, "READY")]
+    assert "has been altered" in reasons(repository)[1]
+
+
+def test_a_repository_that_is_away_for_a_moment_keeps_its_models(exported: Exported, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    add(exported, root, "plant", 1)
+    repository = open_repository(root)
+    root.rename(tmp_path / "away")
+    repository.refresh()
+    assert repository.versions("plant") == [1]
+
+
+def test_unloads_by_request_and_stays_so_until_asked(exported: Exported, tmp_path: Path) -> None:
+    add(exported, tmp_path, "plant", 1)
+    repository = open_repository(tmp_path)
+    repository.unload("plant")
+    repository.refresh()
+    assert states(repository) == [("plant", 1, "UNAVAILABLE")]
+    assert reasons(repository) == {1: "unloaded by request"}
+    with pytest.raises(NotReadyError):
+        repository.get("plant")
+    repository.load("plant")
+    assert states(repository) == [("plant", 1, "READY")]
+    for change in (repository.load, repository.unload):
+        with pytest.raises(ModelNotFoundError):
+            change("../plant")
+
+
+def test_a_load_by_request_that_fails_says_why_and_keeps_the_old_one(exported: Exported, tmp_path: Path) -> None:
+    folder = add(exported, tmp_path, "plant", 1)
+    repository = open_repository(tmp_path)
+    (folder / MANIFEST_FILE).write_text("{}")
+    with pytest.raises(InvalidModelError, match="schema version None"):
+        repository.load("plant")
+    assert repository.get("plant").score(ROW)["label"].shape == (1,)
+
+
+def test_the_old_model_lives_until_its_last_request_ends_and_no_longer(exported: Exported, tmp_path: Path) -> None:
+    add(exported, tmp_path, "plant", 1)
+    repository = open_repository(tmp_path)
+    in_use = repository.get("plant")
+    freed = weakref.ref(in_use)
+    repository.load("plant")
+    assert repository.get("plant") is not in_use
+    assert in_use.score(ROW)["label"].shape == (1,)
+    del in_use
+    assert freed() is None
+
+
+def test_requests_meet_a_whole_model_at_every_moment_of_200_reloads(exported: Exported, tmp_path: Path) -> None:
+    add(exported, tmp_path, "plant", 1)
+    repository = open_repository(tmp_path)
+    expected = repository.get("plant").score(ROW)["probabilities"]
+    stop, failures, answered = threading.Event(), [], 0
+
+    def ask() -> None:
+        nonlocal answered
+        while not stop.is_set():
+            try:
+                found = repository.get("plant").score(ROW)["probabilities"]
+                if not np.array_equal(found, expected):
+                    failures.append(str(found))
+            except Exception as error:
+                failures.append(repr(error))
+            answered += 1
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    for _ in range(200):
+        repository.load("plant")
+    stop.set()
+    asking.join()
+    assert not failures
+    assert answered > 200
 
 
 @pytest.mark.parametrize(
@@ -97,6 +276,7 @@ def test_an_empty_folder_is_not_ready(tmp_path: Path) -> None:
         ("plant", "latest", "plant has no version 'latest'"),
         ("plant", "1" * 5000, "plant has no version"),
         ("../plant", None, r"no model is called '\.\./plant'"),
+        ("x" * 5000, None, r"no model is called 'x{64}…'"),
     ],
 )
 def test_an_unknown_model_or_version_names_the_known_ones(
@@ -104,4 +284,18 @@ def test_an_unknown_model_or_version_names_the_known_ones(
 ) -> None:
     add(exported, tmp_path, "plant", 1)
     with pytest.raises(ModelNotFoundError, match=complaint):
-        load(tmp_path).get(name, version)
+        open_repository(tmp_path).get(name, version)
+
+
+def test_knows_a_folder_by_its_files_even_when_sizes_and_times_agree(exported: Exported, tmp_path: Path) -> None:
+    folder = add(exported, tmp_path, "plant", 1)
+    repository = open_repository(tmp_path)
+    model = repository.get("plant")
+    graph = folder / MODEL_FILE
+    stat = graph.stat()
+    replacement = folder.parent / "replacement"
+    replacement.write_bytes(graph.read_bytes())
+    os.utime(replacement, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    replacement.replace(graph)
+    repository.refresh()
+    assert repository.get("plant") is not model

@@ -1,0 +1,263 @@
+"""Batching, admission and deadlines, on a real model made slow."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from service.errors import DeadlineError, NonFiniteOutputError, OverloadedError
+from service.inference import engine as engine_module
+from service.inference.engine import Dispatch, Engine, Limits, Scored
+from service.inference.model import Model, Scores
+from tests.conftest import Exported
+
+Rows = NDArray[np.float32]
+POISON = np.float32(12345.0)
+
+
+class SlowModel(Model):
+    """Takes `seconds` a run more than it would, refuses the poison, and remembers the sizes of its runs."""
+
+    seconds = 0.02
+
+    def score(self, rows: Rows) -> Scores:
+        self.__dict__.setdefault("sizes", []).append(len(rows))
+        time.sleep(self.seconds)
+        if (rows == POISON).any():
+            raise NonFiniteOutputError("poisoned")
+        return super().score(rows)
+
+    @property
+    def runs(self) -> list[int]:
+        """Rows of each run, those of the warm-up left out."""
+        found: list[int] = self.__dict__["sizes"][10:]
+        return found
+
+
+@pytest.fixture
+def slow(exported: Exported) -> SlowModel:
+    return SlowModel.load(exported.folder, threads=1)
+
+
+def make_rows(count: int, seed: int = 0) -> Rows:
+    standard = np.random.default_rng(seed).normal(size=(count, 4))
+    return (standard * [10, 2, 500, 1] + [20, 5, 1000, 0]).astype(np.float32)
+
+
+def run(limits: Limits, scenario: Callable[[Engine, list[Dispatch]], Awaitable[None]]) -> None:
+    async def play() -> None:
+        dispatches: list[Dispatch] = []
+        engine = Engine(limits, dispatches.append)
+        try:
+            await scenario(engine, dispatches)
+        finally:
+            engine.close()
+
+    asyncio.run(play())
+
+
+def waiting(outcome: "Scored | asyncio.Future[Scored]") -> "asyncio.Future[Scored]":
+    assert isinstance(outcome, asyncio.Future)
+    return outcome
+
+
+def assert_same(found: Scores, expected: Scores) -> None:
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, rtol=2e-5, atol=1e-6, err_msg=name)
+
+
+def test_a_short_run_happens_at_once_on_the_event_loop(exported: Exported) -> None:
+    model = Model.load(exported.folder, threads=1)
+
+    async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
+        outcome = engine.submit(model, make_rows(1))
+        assert isinstance(outcome, Scored)
+        assert outcome.queued == 0
+        assert_same(outcome.scores, model.score(make_rows(1)))
+        assert [(d.requests, d.rows, d.reason) for d in dispatches] == [(1, 1, "inline")]
+
+    run(Limits(), scenario)
+
+
+def test_a_long_run_leaves_the_event_loop_free(exported: Exported) -> None:
+    class VerySlow(SlowModel):
+        seconds = 0.3
+
+    model = VerySlow.load(exported.folder, threads=1)
+
+    async def scenario(engine: Engine, _: list[Dispatch]) -> None:
+        answer = waiting(engine.submit(model, make_rows(1)))
+        turns = 0
+        while not answer.done():
+            await asyncio.sleep(0.001)
+            turns += 1
+        assert turns > 50
+        assert (await answer).ran >= 0.3
+
+    run(Limits(), scenario)
+
+
+def test_an_idle_engine_runs_at_once_and_what_waits_leaves_together(slow: SlowModel) -> None:
+    async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
+        answers = [waiting(engine.submit(slow, make_rows(count, count))) for count in (1, 2, 3, 4)]
+        assert engine.queued_rows == 9
+        scored = await asyncio.gather(*answers)
+        assert [(d.requests, d.rows, d.reason) for d in dispatches] == [(1, 1, "idle"), (3, 9, "waiting")]
+        assert slow.runs == [1, 9]
+        assert scored[0].queued < 0.01 < scored[1].queued
+        assert engine.queued_rows == 0
+
+    run(Limits(), scenario)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(counts=st.lists(st.integers(1, 9), min_size=1, max_size=12), batch_rows=st.integers(1, 16))
+def test_batched_answers_equal_those_given_one_by_one(slow: SlowModel, counts: list[int], batch_rows: int) -> None:
+    slow.seconds = 0.001
+    requests = [make_rows(count, seed) for seed, count in enumerate(counts)]
+
+    async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
+        scored = await asyncio.gather(*(waiting(engine.submit(slow, rows)) for rows in requests))
+        for rows, own in zip(requests, scored, strict=True):
+            assert_same(own.scores, slow.score(rows))
+        assert sum(dispatch.requests for dispatch in dispatches) == len(requests)
+        assert all(d.rows <= batch_rows or d.requests == 1 for d in dispatches)
+
+    run(Limits(batch_rows=batch_rows), scenario)
+
+
+def test_a_request_larger_than_a_batch_runs_in_pieces(slow: SlowModel) -> None:
+    async def scenario(engine: Engine, _: list[Dispatch]) -> None:
+        scored = await waiting(engine.submit(slow, make_rows(25)))
+        assert slow.runs == [10, 10, 5]
+        assert_same(scored.scores, slow.score(make_rows(25)))
+
+    run(Limits(batch_rows=10), scenario)
+
+
+def test_one_member_cancelled_touches_no_other_and_is_not_run(slow: SlowModel) -> None:
+    async def scenario(engine: Engine, _: list[Dispatch]) -> None:
+        first = waiting(engine.submit(slow, make_rows(1)))
+        others = [waiting(engine.submit(slow, make_rows(1, seed))) for seed in range(1, 9)]
+        others[3].cancel()
+        await first
+        scored = await asyncio.gather(*others, return_exceptions=True)
+        assert slow.runs == [1, 7]
+        for seed, own in enumerate(scored, start=1):
+            if seed == 4:
+                assert isinstance(own, asyncio.CancelledError)
+            else:
+                assert isinstance(own, Scored)
+                assert_same(own.scores, slow.score(make_rows(1, seed)))
+
+    run(Limits(), scenario)
+
+
+def test_one_member_failing_is_refused_alone(slow: SlowModel) -> None:
+    async def scenario(engine: Engine, _: list[Dispatch]) -> None:
+        waiting(engine.submit(slow, make_rows(1)))
+        bad = make_rows(1)
+        bad[0, 0] = POISON
+        outcomes = await asyncio.gather(
+            *(waiting(engine.submit(slow, rows)) for rows in (make_rows(2, 1), bad, make_rows(3, 2))),
+            return_exceptions=True,
+        )
+        assert [type(outcome) for outcome in outcomes] == [Scored, NonFiniteOutputError, Scored]
+        assert slow.runs == [1, 6, 2, 1, 3]
+
+    run(Limits(), scenario)
+
+
+def test_models_take_turns(exported: Exported) -> None:
+    one, other = (SlowModel.load(exported.folder, threads=1) for _ in range(2))
+
+    async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
+        answers = [waiting(engine.submit(one, make_rows(2))) for _ in range(4)]
+        answers.append(waiting(engine.submit(other, make_rows(2))))
+        await asyncio.gather(*answers)
+        assert [d.model is one for d in dispatches] == [True, True, False, True]
+
+    run(Limits(batch_rows=4), scenario)
+
+
+def test_with_a_delay_an_idle_engine_waits_for_company(slow: SlowModel) -> None:
+    async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
+        early = waiting(engine.submit(slow, make_rows(1)))
+        await asyncio.sleep(0.02)
+        late = waiting(engine.submit(slow, make_rows(1)))
+        await asyncio.gather(early, late)
+        assert [(d.requests, d.reason) for d in dispatches] == [(2, "delay")]
+        assert dispatches[0].waited >= 0.1
+        full = waiting(engine.submit(slow, make_rows(8)))
+        assert dispatches[-1].reason == "full"
+        await full
+
+    run(Limits(batch_rows=8, delay=0.1), scenario)
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_a_full_queue_refuses_in_rows_whatever_the_request_s_shape(slow: SlowModel, count: int) -> None:
+    async def scenario(engine: Engine, _: list[Dispatch]) -> None:
+        answers = [waiting(engine.submit(slow, make_rows(count))) for _ in range(1 + 14 // count)]
+        assert engine.queued_rows == 14
+        assert engine.saturated
+        with pytest.raises(OverloadedError, match="14 rows are waiting and the queue holds 14") as refusal:
+            engine.submit(slow, make_rows(count))
+        assert refusal.value.retry_after >= 1
+        await asyncio.gather(*answers)
+        assert engine.queued_rows == 0
+        await waiting(engine.submit(slow, make_rows(20)))  # an empty queue takes any size
+
+    run(Limits(queue_rows=14), scenario)
+
+
+def test_what_cannot_be_answered_before_its_deadline_is_refused_at_the_door(slow: SlowModel) -> None:
+    async def scenario(engine: Engine, _: list[Dispatch]) -> None:
+        answers: list[asyncio.Future[Scored]] = []
+
+        def submit_many() -> None:
+            answers.extend(waiting(engine.submit(slow, make_rows(1))) for _ in range(100))
+
+        started = time.monotonic()
+        with pytest.raises(OverloadedError, match=r"more than the deadline of 0\.2 s allows"):
+            submit_many()
+        assert 3 <= len(answers) <= 10
+        await asyncio.gather(*answers)
+        assert time.monotonic() - started < 0.2
+
+    run(Limits(deadline=0.2), scenario)
+
+
+def test_a_deadline_that_passes_in_the_queue_is_honoured_there(slow: SlowModel) -> None:
+    async def scenario(engine: Engine, _: list[Dispatch]) -> None:
+        first = waiting(engine.submit(slow, make_rows(1)))
+        second = waiting(engine.submit(slow, make_rows(1)))
+        slow.seconds = 0.3  # the machine becomes slower than the estimate knew
+        await first
+        third = waiting(engine.submit(slow, make_rows(1)))
+        await second
+        with pytest.raises(DeadlineError, match="the request waited"):
+            await third
+        assert len(slow.runs) == 2
+
+    run(Limits(deadline=0.2), scenario)
+
+
+def test_a_run_that_hangs_shows(slow: SlowModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "STALLED_SECONDS", 0.1)
+
+    async def scenario(engine: Engine, _: list[Dispatch]) -> None:
+        slow.seconds = 0.4
+        answer = waiting(engine.submit(slow, make_rows(1)))
+        seen = [engine.stalled]
+        await asyncio.sleep(0.2)
+        seen.append(engine.stalled)
+        await answer
+        assert [*seen, engine.stalled] == [False, True, False]
+
+    run(Limits(), scenario)
