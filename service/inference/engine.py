@@ -91,6 +91,8 @@ class Engine:
         self._lanes: dict[Model, deque[_Job]] = {}
         self._running: tuple[float, float] | None = None
         """When the present run began and how long it should take."""
+        self._pace = 1.0
+        """How much longer runs take of late than the models' warm-up said, on a machine that others use too."""
         self._timer: asyncio.TimerHandle | None = None
         self.queued_rows = 0
         self._queued_seconds = 0.0
@@ -108,7 +110,7 @@ class Engine:
             scores = model.score(rows)
             self._report(Dispatch(model, 1, len(rows), "inline", 0.0))
             return Scored(scores, 0.0, perf_counter() - started)
-        self._admit(len(rows), expected)
+        self._admit(len(rows), expected * self._pace)
         answer: asyncio.Future[Scored] = asyncio.get_running_loop().create_future()
         self._enqueue(model, _Job(rows, answer, monotonic(), alone=False))
         self._dispatch("idle")
@@ -120,8 +122,17 @@ class Engine:
         left = 0.0
         if self._running is not None:
             began, expected = self._running
-            left = max(began + expected - monotonic(), 0.0)
-        return left + self._queued_seconds
+            left = max(began + expected * self._pace - monotonic(), 0.0)
+        return left + self._queued_seconds * self._pace
+
+    def check_capacity(self, model: Model) -> None:
+        """Refuse early, before a body is decoded, what `submit` would refuse for `model` whatever its size.
+
+        Raises:
+            OverloadedError: if the queue is full, or takes until the deadline to be worked off.
+        """
+        if self.queued_rows and model.expected_seconds(1) > INLINE_SECONDS:
+            self._admit(1, 0.0)
 
     @property
     def saturated(self) -> bool:
@@ -217,7 +228,7 @@ class Engine:
             if job.answer.done():
                 continue
             waited = monotonic() - job.submitted
-            if waited + model.expected_seconds(len(job.rows)) > self.limits.deadline:
+            if waited + model.expected_seconds(len(job.rows)) * self._pace > self.limits.deadline:
                 job.answer.set_exception(
                     DeadlineError(f"the request waited {waited:.1f} s, and its deadline is {self.limits.deadline:g} s")
                 )
@@ -241,6 +252,8 @@ class Engine:
         error = run.exception()
         if error is None:
             scores, seconds = run.result()
+            expected = model.expected_seconds(sum(len(job.rows) for job in batch))
+            self._pace = max(0.9 * self._pace + 0.1 * seconds / max(expected, 1e-6), 1.0)
             start = 0
             for job in batch:
                 part = slice(start, start := start + len(job.rows))

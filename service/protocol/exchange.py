@@ -60,6 +60,7 @@ class Exchange:
             ServiceError: if the body cannot be predicted from, or not in time.
         """
         body = await read_body(request, self._body.max_bytes, self._body.seconds)
+        self._engine.check_capacity(model)
         started = perf_counter()
         rows = codec.read(body)
         decoded = perf_counter()

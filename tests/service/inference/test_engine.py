@@ -261,3 +261,29 @@ def test_a_run_that_hangs_shows(slow: SlowModel, monkeypatch: pytest.MonkeyPatch
         assert [*seen, engine.stalled] == [False, True, False]
 
     run(Limits(), scenario)
+
+
+def test_a_full_queue_of_a_slow_model_does_not_refuse_a_quick_one(exported: Exported, slow: SlowModel) -> None:
+    quick = Model.load(exported.folder, threads=1)
+
+    async def scenario(engine: Engine, _: list[Dispatch]) -> None:
+        answers = [waiting(engine.submit(slow, make_rows(1))) for _ in range(5)]
+        with pytest.raises(OverloadedError):
+            engine.check_capacity(slow)
+        engine.check_capacity(quick)
+        assert isinstance(engine.submit(quick, make_rows(1)), Scored)
+        await asyncio.gather(*answers)
+
+    run(Limits(queue_rows=4), scenario)
+
+
+def test_learns_that_the_machine_has_become_slower(slow: SlowModel) -> None:
+    async def scenario(engine: Engine, _: list[Dispatch]) -> None:
+        slow.seconds = 0.1
+        for _run in range(10):
+            await waiting(engine.submit(slow, make_rows(1)))
+        running = waiting(engine.submit(slow, make_rows(1)))
+        assert engine.expected_wait > 0.05
+        await running
+
+    run(Limits(), scenario)
