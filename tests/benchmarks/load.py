@@ -50,7 +50,7 @@ class Connection(asyncio.Protocol):
     async def open(cls, url: str) -> "Connection":
         """Return a connection to the server."""
         parts = urlsplit(url)
-        _, connection = await asyncio.get_running_loop().create_connection(cls, parts.hostname, parts.port or 80)
+        _, connection = await asyncio.get_running_loop().create_connection(cls, parts.hostname or "", parts.port or 80)
         return connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -82,7 +82,7 @@ class Connection(asyncio.Protocol):
             status = int(self._received[9:12])
             self._answer.set_result((status, self._received[self._received.find(b"\r\n\r\n") + 4 :]))
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         self.closed = True
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ConnectionResetError())

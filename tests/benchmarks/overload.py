@@ -1,9 +1,9 @@
 """What the service does at five times its capacity.
 
-A model of 1.1 million weights, 32 rows a request, one onnxruntime thread. Capacity is what 8 connections in a closed loop
-get; then requests come at five times that rate whatever becomes of them. Goodput is what is answered with 200, in
-requests a second over the whole run; latency counts from when a request was due. A probe asks for health ten times a
-second meanwhile.
+A model of 1.1 million weights, 32 rows a request, one onnxruntime thread. Capacity is what 8 connections in a closed
+loop get; then requests come at five times that rate whatever becomes of them. Goodput is what is answered with 200,
+in requests a second over the whole run; latency counts from when a request was due. A probe asks for health ten times
+a second meanwhile.
 
     python -m tests.benchmarks.overload
 """
