@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from model_export.errors import DataError
 
 FEWEST_ROWS = 20
-"""With fewer calibration rows the smallest p-value is above 0.1, and says nothing."""
+"""With fewer calibration rows the smallest p-value is 0.1 or above, and says nothing."""
 
+_ALARM_RATES = (0.01, 0.05, 0.1)
 
 _STEEPEST = 6.0
 """Largest slope of p, per interquartile range of the calibration distances; in the middle it is usually about 2."""
@@ -72,7 +73,7 @@ class ConformalScale(nn.Module):
             else:
                 knots.append(ordered[rank])
                 values.append(levels[rank])
-        return cls(np.array([*knots, knots[-1] + gap]), np.array([*values, floor]))
+        return cls(np.array([*knots, ordered[-1] + gap]), np.array([*values, floor]))
 
     @property
     def smallest(self) -> float:
@@ -85,10 +86,24 @@ class ConformalScale(nn.Module):
         return self.first + ramps @ self.steps
 
 
+def false_alarm_rate(rows: int) -> float:
+    """Return the smallest of 1, 5 and 10 % that a p-value among `rows` calibration rows, at least 20, falls below.
+
+    Strictly below: at equality float32's rounding would decide.
+    """
+    return next(rate for rate in _ALARM_RATES if rate > 2 / (rows + 1))
+
+
 def _chosen_ranks(rows: int) -> NDArray[np.int64]:
-    """Return ascending ranks: the eight outermost at either end, then ever sparser, an eighth of the half at most."""
+    """Return ascending ranks: the eight outermost at either end, then ever sparser, an eighth of the half at most.
+
+    The outermost whose p-value is above the false-alarm rate is always among them: however coarse the table is
+    further in, no row that the exact p-value would let pass raises an alarm.
+    """
     half = rows // 2
     geometric = 2 ** np.arange(0, np.log2(max(half, 2)), 0.5)
-    from_end = np.concatenate([np.arange(min(9, half + 1)), geometric, np.linspace(0, half, 9)]).astype(np.int64)
+    alarm = [false_alarm_rate(rows) * (rows + 1) // 2 - 1]
+    from_end = np.concatenate([np.arange(min(9, half + 1)), geometric, np.linspace(0, half, 9), alarm])
+    from_end = from_end.astype(np.int64)
     from_end = np.unique(from_end[from_end <= half])
     return np.unique(np.concatenate([from_end, rows - 1 - from_end]))

@@ -8,6 +8,7 @@ from scipy.stats import kstest
 
 from model_export.errors import DataError
 from model_export.reliability import ConformalScale
+from model_export.reliability.conformal import false_alarm_rate
 
 
 def p_values(scale: ConformalScale, distances: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -16,9 +17,10 @@ def p_values(scale: ConformalScale, distances: NDArray[np.float64]) -> NDArray[n
 
 
 def exact(calibration: NDArray[np.float64], distances: NDArray[np.float64]) -> NDArray[np.float64]:
-    above = 1 + (calibration >= distances[:, None]).sum(1)
-    below = 1 + (calibration <= distances[:, None]).sum(1)
-    wanted: NDArray[np.float64] = np.minimum(1, 2 * np.minimum(above, below) / (len(calibration) + 1))
+    ordered, rows = np.sort(calibration), len(calibration)
+    above = 1 + rows - np.searchsorted(ordered, distances, side="left")
+    below = 1 + np.searchsorted(ordered, distances, side="right")
+    wanted: NDArray[np.float64] = np.minimum(1, 2 * np.minimum(above, below) / (rows + 1))
     return wanted
 
 
@@ -48,6 +50,24 @@ def test_false_alarms_keep_their_promise_over_many_calibration_sets() -> None:
     ]
     # 40,000 draws: the binomial error of 0.05 is 0.0011, and calibration sets of 200 vary by a little more.
     assert np.mean(shares) < 0.055
+
+
+@pytest.mark.parametrize(("rows", "rate"), [(20, 0.1), (39, 0.1), (40, 0.05), (199, 0.05), (200, 0.01), (9999, 0.01)])
+def test_the_false_alarm_rate_is_the_smallest_that_the_floor_lies_below(rows: int, rate: float) -> None:
+    assert false_alarm_rate(rows) == rate
+    floor = p_values(ConformalScale.fit(np.random.default_rng(0).gamma(4, size=rows)), np.array([1e30]))[0]
+    assert np.float32(floor) < np.float32(rate)
+
+
+@pytest.mark.parametrize("rows", [20, 100, 154, 1000, 3000, 20_000])
+@pytest.mark.parametrize("power", [0.2, 1.0, 3.0])
+def test_no_row_that_the_exact_p_value_lets_pass_raises_an_alarm(rows: int, power: float) -> None:
+    generator = np.random.default_rng(rows)
+    calibration, fresh = generator.random(rows) ** power, generator.random(20_000) ** power
+    rate = false_alarm_rate(rows)
+    alarms = p_values(ConformalScale.fit(calibration), fresh) <= rate
+    assert not (alarms & (exact(calibration, fresh) > rate)).any()
+    assert alarms.any()
 
 
 def test_is_two_sided_with_a_floor_and_never_nan() -> None:
