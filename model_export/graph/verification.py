@@ -23,9 +23,10 @@ def check_parity(scorer: Scorer, graph: bytes, *, seed: int = 0, tolerance: floa
     """Compare every output of `graph` with `scorer` in float64: random rows, rows with gaps, rows far outside training.
 
     A difference is relative to what float32 can resolve: an output's own size, or 1 for what lives in [0, 1]; more
-    where it hangs on a difference of larger numbers: a probability on the logits, as steeply as softmax does there; a
-    distance on the logits and the gradient; a gradient on the usual gradient of such rows; what ranks or weighs a
-    distance on that distance. Rows whose two largest logits agree to that precision have no label to compare.
+    where it hangs on a difference of larger numbers: a probability on the logits over the temperature, as steeply as
+    softmax does there; a distance on the logits and the gradient; a gradient on the usual gradient of such rows; what
+    ranks or weighs a distance on that distance. Rows whose two largest logits agree to that precision have no label to
+    compare.
 
     Raises:
         VerificationError: naming the output, the kind of row and the difference, or an output that is not finite.
@@ -72,19 +73,24 @@ def verification_rows(scorer: Scorer, seed: int) -> Iterator[tuple[str, NDArray[
 
 
 def _slopes(scorer: Scorer, rows: Tensor, step: float) -> tuple[NDArray[np.float64], ...]:
-    """Return the largest |logit| [N], and how steeply typicality and reliability [N] change with the signature."""
+    """Return, [N] each, the largest |logit|, it over the temperature, and typicality's and reliability's steepness.
+
+    Steepness is by the signature's relative change.
+    """
     trace = scorer.network.trace(scorer.standardiser(rows))
     distance = scorer.signature(trace.derivatives[0])
     odds = log_odds(torch.softmax(trace.logits / scorer.temperature, 1).amax(1))
     low, high = distance * (1 - step), distance * (1 + step)
     rank = (scorer.scale(high) - scorer.scale(low)).abs() / step
     pull = (scorer.confidence(odds, scorer.tail(high)) - scorer.confidence(odds, scorer.tail(low))).abs() / step
-    return trace.logits.abs().amax(1).numpy(), rank.numpy(), pull.numpy()
+    largest = trace.logits.abs().amax(1)
+    return largest.numpy(), (largest / scorer.temperature).numpy(), rank.numpy(), pull.numpy()
 
 
 def _scales(
     expected: Scores[NDArray[Any]],
     logits: NDArray[np.float64],
+    exponents: NDArray[np.float64],
     rank: NDArray[np.float64],
     pull: NDArray[np.float64],
 ) -> Scores[NDArray[Any]]:
@@ -95,11 +101,11 @@ def _scales(
     unsure = expected.reliability * (1 - expected.reliability)
     return Scores(
         label=np.ones_like(norm),
-        probabilities=1 + doubt * logits,
+        probabilities=1 + doubt * exponents,
         jacobian_norm=resolved,
         tail_ratio=expected.tail_ratio * resolved / norm,
         boundary_distance=(np.maximum(1, logits) + expected.boundary_distance * resolved) / norm,
         typicality=1 + rank,
-        reliability=1 + unsure * logits + pull,
+        reliability=1 + unsure * exponents + pull,
         sensitivity=resolved,
     )
