@@ -4,12 +4,14 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from service.manifest import Manifest
+from service.manifest import Level, Manifest
 
 
 def card(manifest: Manifest) -> Group:
     """Return the manifest laid out for a terminal."""
     reference, evaluation, training = manifest.reference, manifest.evaluation, manifest.training
+    thresholds = reference.thresholds
+    strange = thresholds.out_of_distribution
     facts = Table.grid(padding=(0, 2))
     auroc = "no wrong row" if evaluation.error_auroc is None else f"{evaluation.error_auroc:.3f}"
     for name, value in {
@@ -22,6 +24,10 @@ def card(manifest: Manifest) -> Group:
         "calibrated on": f"{reference.rows} held-out rows: mean ‖J‖ {reference.jacobian_norm:.3f}, "
         f"τ {reference.tail_ratio:.3f}, temperature {reference.temperature:.2f}, "
         f"smallest typicality {reference.smallest_typicality:.4f}",
+        "accept": _promise(thresholds.review),
+        "review": _promise(thresholds.reject),
+        "out of distribution": f"typicality ≤ {strange.typicality:g} (false alarms at most "
+        f"{100 * strange.false_alarm_rate:g} % of rows like the calibration rows)",
         "tested on": f"{evaluation.rows} rows: accuracy {evaluation.accuracy:.3f} (always the commonest class "
         f"{evaluation.majority_accuracy:.3f}), log loss {evaluation.log_loss:.3f}, τ {evaluation.tail_ratio:.3f}",
         "reliability": f"mean {evaluation.mean_reliability:.3f} beside accuracy {evaluation.accuracy:.3f}; "
@@ -42,3 +48,12 @@ def card(manifest: Manifest) -> Group:
         features.add_row(*map(Text, cells))
     title = Text(f"{manifest.name} version {manifest.version}", style="bold cyan")
     return Group(title, Text(manifest.description), "", facts, "", features)
+
+
+def _promise(level: Level) -> str:
+    """Return a level of reliability and what it promises, in a line."""
+    promise = f"at most {100 * level.risk:g} % wrong, {100 * level.confidence:g} % sure"
+    if level.score is None or level.observed_risk is None:
+        return f"never: no level could be promised ({promise}) by {level.rows} rows"
+    reached, wrong = f"{100 * level.coverage:.0f} %", f"{100 * level.observed_risk:.1f} %"
+    return f"reliability ≥ {level.score:.4f} ({promise}): {reached} of {level.rows} rows reach it, {wrong} wrong"

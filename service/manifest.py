@@ -124,8 +124,50 @@ class Network(_Part):
     parameters: int
 
 
+class Level(_Part):
+    """A level of `reliability` and what it promises.
+
+    Of the rows whose reliability is at or above `score`, at most the share `risk` is wrong. That holds with probability
+    `confidence` over the draw of the calibration rows, for rows drawn as these were; shifted data are promised nothing.
+    """
+
+    score: float | None = Field(ge=0, le=1, description="null where no level could be promised: no row can meet it")
+    risk: float = Field(gt=0, lt=1, description="largest share of wrong labels at or above the level, as promised")
+    confidence: float = Field(gt=0, lt=1, description="probability that the promise is kept")
+    rows: int = Field(ge=0, description="calibration rows it was tested on; the score was fitted without them")
+    coverage: float = Field(ge=0, le=1, description="share of these rows at or above the level")
+    observed_risk: float | None = Field(
+        ge=0, le=1, description="share of wrong labels among these rows at or above the level; null where none is"
+    )
+
+
+class OutOfDistribution(_Part):
+    """A level of `typicality` and what it promises."""
+
+    typicality: float = Field(gt=0, lt=1, description="a row at or below it counts as out of distribution")
+    false_alarm_rate: float = Field(
+        gt=0,
+        lt=1,
+        description="a row drawn as the calibration rows were is taken for out of distribution with at most this "
+        "probability, on average over draws of the calibration rows",
+    )
+
+
+class Thresholds(_Part):
+    """What to do with a row, by the task's levels; each is promised by itself."""
+
+    review: Level = Field(description="at or above it an answer may be acted on unattended; below it, someone looks")
+    reject: Level = Field(
+        description="below it an answer is not to be used; its promise includes the rows above review"
+    )
+    out_of_distribution: OutOfDistribution
+
+
 class Reference(_Part):
-    """What the signals are measured against: held-out calibration rows, never trained on."""
+    """What the signals are measured against: held-out calibration rows, never trained on.
+
+    What makes up reliability is fitted to those of them that its levels are not tested on; all else to every one.
+    """
 
     rows: int
     jacobian_norm: float = Field(description="mean ‖J‖; for several class pairs, over all of them")
@@ -136,6 +178,7 @@ class Reference(_Part):
         description="a, b and chance: reliability = chance + (σ(a + b·log-odds of the top probability) − chance)·w; "
         "w is 1 for usual rows and falls to 0 the stranger a row's signature is"
     )
+    thresholds: Thresholds
 
 
 class Training(_Part):

@@ -13,9 +13,18 @@ from model_export.errors import DataError
 from model_export.graph.scorer import Scorer, walk_back
 from model_export.reliability import Confidence, ConformalScale, Signature, TailScale, fit_temperature
 from model_export.reliability.confidence import log_odds
+from model_export.reliability.conformal import false_alarm_rate
+from model_export.reliability.thresholds import (
+    REJECT_RISK,
+    REVIEW_RISK,
+    Judged,
+    check_risks,
+    halves,
+    selective_levels,
+)
 from model_export.training import ChainzRuleClassifier
 from model_export.training.table import read_table
-from service.manifest import JacobianKind, Reference
+from service.manifest import JacobianKind, OutOfDistribution, Reference, Thresholds
 
 _FEWEST_PAIR_ROWS = 20
 """A class pair seen less often than this is normalised by the mean over all pairs."""
@@ -34,22 +43,34 @@ def calibrate(
     held_out: Any,
     labels: ArrayLike,
     jacobian: JacobianKind = "margin",
+    review_risk: float = REVIEW_RISK,
+    reject_risk: float = REJECT_RISK,
 ) -> Calibration:
     """Return the scorer (float64) and reference figures of a fitted estimator, calibrated on rows it has never seen.
+
+    One half of these rows is kept from whatever makes up the reliability, to test its levels on: see
+    `model_export.reliability.thresholds`. A class may be absent from the calibration rows; whatever is said of its
+    rows then rests on the others, and pairs with it take the mean norm of all.
 
     Args:
         estimator: fitted.
         training: the rows it was fitted on; the signature's centre and spread are theirs.
-        held_out: calibration rows; the temperature, the p-values' scale, the mean norm and the reliability are theirs.
+        held_out: calibration rows; the p-values' scale and the mean norms are theirs, the temperature, the tail's scale
+            and the reliability one half's, the levels of reliability the other's.
         labels: the calibration rows' labels.
         jacobian: see `Scorer`.
+        review_risk: largest share of wrong labels at or above the level `review`.
+        reject_risk: the same of the level `reject`.
 
     Raises:
-        DataError: if there are too few calibration rows, or one has a label that training did not have.
+        DataError: if there are too few calibration rows, one has a label that training did not have, or the risks are
+            no shares, the first below the second.
     """
+    check_risks(review_risk, reject_risk)
     if not estimator.network_.hidden:
         raise DataError("a network without hidden layers has a constant Jacobian, and no signature: give hidden_widths")
     codes = class_codes(estimator, labels)
+    fitting, testing = halves(len(codes))
     standardiser = deepcopy(estimator.standardiser_).double()
     network = deepcopy(estimator.network_).double()
     with torch.no_grad():
@@ -58,17 +79,22 @@ def calibrate(
         signature = Signature.fit(seen.derivatives[0].numpy())
         distances = signature(trace.derivatives[0])
         scale = ConformalScale.fit(distances.numpy())
-        tail = TailScale.fit(distances.numpy())
+        tail = TailScale.fit(distances[fitting].numpy())
 
         largest, classes = torch.topk(trace.logits, 2, dim=1)
         label, runner_up = classes.unbind(1)
         walk = walk_back(network, trace, jacobian, label, runner_up, largest[:, 0] - largest[:, 1])
 
-        temperature = fit_temperature(trace.logits.numpy(), codes)
+        temperature = fit_temperature(trace.logits[fitting].numpy(), codes[fitting])
         confidence = log_odds(torch.softmax(trace.logits / temperature, 1).amax(1))
-        correctness = Confidence.fit(confidence, label.numpy() == codes, len(estimator.classes_))
+        wrong = label.numpy() != codes
+        correctness = Confidence.fit(confidence[fitting], ~wrong[fitting], len(estimator.classes_))
+        reliability = correctness(confidence, tail(distances)).numpy()
         mean_norms = _mean_norms(walk.norm, label, runner_up, len(estimator.classes_), pairwise=jacobian == "margin")
         scorer = Scorer(standardiser, network, jacobian, temperature, mean_norms, signature, scale, tail, correctness)
+    judged = [Judged(reliability[half], wrong[half]) for half in (fitting, testing)]
+    review, reject = selective_levels(judged[0], judged[1], (review_risk, reject_risk))
+    alarms = false_alarm_rate(len(codes))
     reference = Reference(
         rows=len(codes),
         jacobian_norm=walk.norm.mean().item(),
@@ -76,6 +102,11 @@ def calibrate(
         temperature=temperature,
         smallest_typicality=scale.smallest,
         reliability_weights=correctness.weights,
+        thresholds=Thresholds(
+            review=review,
+            reject=reject,
+            out_of_distribution=OutOfDistribution(typicality=alarms, false_alarm_rate=alarms),
+        ),
     )
     return Calibration(scorer, reference)
 

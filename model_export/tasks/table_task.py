@@ -15,6 +15,7 @@ from model_export.graph.calibration import calibrate, class_codes
 from model_export.graph.evaluation import evaluate
 from model_export.graph.onnx_writer import export_graph
 from model_export.graph.version_folder import free_version, next_version, write_version
+from model_export.reliability.thresholds import REJECT_RISK, REVIEW_RISK
 from model_export.training import ChainzRuleClassifier
 from model_export.training.standardiser import Standardiser
 from model_export.training.table import read_table, split_target
@@ -53,6 +54,8 @@ class TableTask:
         units: each feature's unit, None where it has none.
         estimator: an unfitted estimator; its settings were chosen without the test rows.
         jacobian: which rows of the Jacobian the graph takes, see `Scorer`.
+        review_risk: largest share of wrong answers among those that nobody looks at.
+        reject_risk: the same among all that are used, looked at or not. Both are set before anything is trained.
     """
 
     name: str
@@ -64,6 +67,8 @@ class TableTask:
     units: Mapping[str, str | None]
     estimator: ChainzRuleClassifier
     jacobian: JacobianKind = "margin"
+    review_risk: float = REVIEW_RISK
+    reject_risk: float = REJECT_RISK
 
     def split(self, seed: int) -> Split:
         """Return training, calibration and test rows, stratified by label.
@@ -100,7 +105,12 @@ class TableTask:
         estimator = clone(self.estimator).set_params(random_state=seed, progress=progress)
         estimator.fit(split.training.table, split.training.labels)
         scorer, reference = calibrate(
-            estimator, split.training.table, split.calibration.table, split.calibration.labels, self.jacobian
+            estimator,
+            split.training.table,
+            *split.calibration,
+            self.jacobian,
+            review_risk=self.review_risk,
+            reject_risk=self.reject_risk,
         )
         inputs = self._describe(split.training.table, scorer.standardiser)
         graph = export_graph(scorer, inputs.tensor)

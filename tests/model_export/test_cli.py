@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from model_export import commands
@@ -22,8 +23,22 @@ def test_inspect_shows_the_card(exported: Exported) -> None:
         assert words in result.output
 
 
-def test_what_stands_in_brackets_is_shown_as_it_is() -> None:
-    manifest = read_manifest(Path(__file__).parents[2] / "deploy" / "models" / "pima" / "1")
+def test_the_card_says_what_each_level_promises_and_which_there_is_none_for(exported: Exported) -> None:
+    manifest = read_manifest(exported.folder)
+    thresholds = manifest.reference.thresholds
+    none = thresholds.review.model_copy(update={"score": None, "coverage": 0.0, "observed_risk": None})
+    reference = manifest.reference.model_copy(update={"thresholds": thresholds.model_copy(update={"review": none})})
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(card(manifest.model_copy(update={"reference": reference})))
+    shown = capture.get()
+    assert "never: no level could be promised (at most 10 % wrong, 90 % sure) by 90 rows" in shown
+    assert f"reliability ≥ {thresholds.reject.score:.4f} (at most 30 % wrong, 90 % sure): " in shown
+    assert "typicality ≤ 0.05 (false alarms at most 5 % of rows like the calibration rows)" in shown
+
+
+def test_what_stands_in_brackets_is_shown_as_it_is(exported: Exported) -> None:
+    manifest = read_manifest(exported.folder)
     first, *others = manifest.input.features
     features = (first.model_copy(update={"name": "temp[c]", "unit": "mol[/L]"}), *others)
     renamed = manifest.model_copy(update={"input": manifest.input.model_copy(update={"features": features})})

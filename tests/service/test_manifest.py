@@ -44,6 +44,11 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
         (lambda content: content.update(schema_version=2), "has schema version 2 and this release reads 1"),
         (lambda content: content.pop("schema_version"), "has schema version None and this release reads 1"),
         (lambda content: content.pop("classes"), "does not fit the schema: classes: Field required"),
+        (lambda content: content["reference"].pop("thresholds"), r"reference\.thresholds: Field required"),
+        (
+            lambda content: content["reference"]["thresholds"]["review"].update(score=1.5),
+            r"review\.score: Input should be less than or equal to 1",
+        ),
         (lambda content: content.update(colour="red"), "colour: Extra inputs are not permitted"),
         (lambda content: content.update(name="../plant"), "name: String should match pattern"),
         (lambda content: content["input"]["features"][0].update(name="age"), "each name may stand once, and age"),
