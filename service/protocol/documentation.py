@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from service.inference.advice import ADVICE
 from service.inference.model import Model
 from service.manifest import OUTPUTS, Manifest, TableInput
 
@@ -41,6 +42,17 @@ _SIGNALS = ("typicality", "boundary_distance", "jacobian_norm", "tail_ratio")
 _RELIABILITY = _object(
     {
         "score": {"type": "number", "description": _MEANINGS["reliability"]},
+        "advice": {
+            "type": "string",
+            "enum": list(ADVICE),
+            "description": "accept: the score is at or above the model's level for acting unattended; review: someone "
+            "should look; reject: do not use the answer. The manifest says what each level promises",
+        },
+        "out_of_distribution": {
+            "type": "boolean",
+            "description": "whether typicality is at or below the model's level, whose false-alarm rate the manifest "
+            "states",
+        },
         **{name: {"type": "number", "description": _MEANINGS[name]} for name in _SIGNALS},
         "sensitivity": {
             "type": "object",

@@ -19,6 +19,7 @@ from service.errors import (
     UnknownFeatureError,
     WrongTypeError,
 )
+from service.inference.advice import advise, strange
 from service.inference.model import Scores
 from service.inference.rows import check_count, check_values
 from service.manifest import Manifest
@@ -107,11 +108,14 @@ class InstanceCodec:
         """Return the predictions as a JSON list."""
         manifest = self._manifest
         classes, features = manifest.classes, manifest.input.names
+        thresholds = manifest.reference.thresholds
         columns = zip(
             scores["label"].tolist(),
             scores["probabilities"],
             scores["reliability"],
+            advise(scores["reliability"], thresholds),
             scores["typicality"],
+            strange(scores["typicality"], thresholds.out_of_distribution).tolist(),
             scores["boundary_distance"],
             scores["jacobian_norm"],
             scores["tail_ratio"],
@@ -124,7 +128,9 @@ class InstanceCodec:
                 "probabilities": dict(zip(classes, probabilities, strict=True)),
                 "reliability": {
                     "score": reliability,
+                    "advice": advice,
                     "typicality": typicality,
+                    "out_of_distribution": out_of_distribution,
                     "boundary_distance": boundary_distance,
                     "jacobian_norm": jacobian_norm,
                     "tail_ratio": tail_ratio,
@@ -135,7 +141,9 @@ class InstanceCodec:
                 label,
                 probabilities,
                 reliability,
+                advice,
                 typicality,
+                out_of_distribution,
                 boundary_distance,
                 jacobian_norm,
                 tail_ratio,

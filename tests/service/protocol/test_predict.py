@@ -35,6 +35,16 @@ def test_a_row_by_name_and_as_a_list_has_the_same_full_answer(service: Service) 
     assert by_name["label"] == max(by_name["probabilities"], key=by_name["probabilities"].get)
     assert sum(by_name["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     reliability = by_name["reliability"]
+    assert set(reliability) == {
+        "score",
+        "advice",
+        "typicality",
+        "out_of_distribution",
+        "boundary_distance",
+        "jacobian_norm",
+        "tail_ratio",
+        "sensitivity",
+    }
     assert set(reliability["sensitivity"]) == set(FEATURES)
     assert reliability["jacobian_norm"] == pytest.approx(np.linalg.norm(list(reliability["sensitivity"].values())))
     assert 0 < reliability["typicality"] <= 1
@@ -51,6 +61,22 @@ def test_answers_are_the_models_own_row_for_row(service: Service) -> None:
         assert list(prediction["reliability"]["sensitivity"].values()) == pytest.approx(
             scores["sensitivity"][index].tolist(), rel=1e-5, abs=1e-6
         )
+
+
+def test_every_row_has_the_advice_that_the_manifests_levels_give(service: Service) -> None:
+    table = make_table(90, seed=6)[0].fillna(20)
+    table.loc[80:] = 1e9
+    predictions = service.client.post(URL, json={"instances": table.to_numpy().tolist()}).json()["predictions"]
+    thresholds = service.repository.get("plant").manifest.reference.thresholds
+    assert thresholds.review.score is not None
+    assert thresholds.reject.score is not None
+    for reliability in (prediction["reliability"] for prediction in predictions):
+        met = sum(reliability["score"] >= level for level in (thresholds.reject.score, thresholds.review.score))
+        assert reliability["advice"] == ("reject", "review", "accept")[met]
+        strange = reliability["typicality"] <= thresholds.out_of_distribution.typicality
+        assert reliability["out_of_distribution"] is strange
+    assert {prediction["reliability"]["advice"] for prediction in predictions} == {"reject", "review", "accept"}
+    assert all(prediction["reliability"]["out_of_distribution"] for prediction in predictions[80:])
 
 
 def test_the_order_of_names_does_not_matter_and_null_is_a_missing_value(service: Service) -> None:
