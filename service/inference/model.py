@@ -44,7 +44,7 @@ class Model:
         """Load `<repository>/<name>/<version>`.
 
         Args:
-            folder: the version folder; what its manifest calls itself must be what the path says.
+            folder: the version folder.
             threads: threads onnxruntime may use within one run.
             max_bytes: the most its files may hold together, None for any amount.
 
@@ -52,9 +52,6 @@ class Model:
             InvalidModelError: with the reason, if it cannot be served.
         """
         manifest = read_manifest(folder, max_bytes)
-        name, version = folder.parent.name, folder.name
-        if (manifest.name, str(manifest.version)) != (name, version):
-            raise InvalidModelError(folder, f"its manifest calls it {manifest.name} version {manifest.version}")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

@@ -170,7 +170,12 @@ class Repository:
             entry.stamp = stamp
             extra = {"model": name, "version": version}
             try:
-                entry.model, entry.reason = self._load(self._root / name / str(version)), ""
+                folder = self._root / name / str(version)
+                model = self._load(folder)
+                called = model.manifest.name, model.manifest.version
+                if called != (name, version):
+                    raise InvalidModelError(folder, f"its manifest calls it {called[0]} version {called[1]}")
+                entry.model, entry.reason = model, ""
                 _log.info("model loaded", extra=extra)
             except InvalidModelError as error:
                 entry.reason = error.reason

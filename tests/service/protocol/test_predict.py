@@ -67,7 +67,7 @@ def test_every_row_has_the_advice_that_the_manifests_levels_give(service: Servic
     table = make_table(90, seed=6)[0].fillna(20)
     table.loc[80:] = 1e9
     predictions = service.client.post(URL, json={"instances": table.to_numpy().tolist()}).json()["predictions"]
-    thresholds = service.repository.get("plant").manifest.reference.thresholds
+    thresholds = service.core.repository.get("plant").manifest.reference.thresholds
     assert thresholds.review.score is not None
     assert thresholds.reject.score is not None
     for reliability in (prediction["reliability"] for prediction in predictions):
