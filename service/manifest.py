@@ -53,8 +53,7 @@ OUTPUTS: Final = (
         "typicality",
         "FP32",
         (),
-        "two-sided conformal p-value of the row's Jacobian signature among held-out rows: "
-        "small where the model was not trained",
+        "conformal p-value of the row's Jacobian signature among held-out rows: small where the model was not trained",
     ),
     Output(
         "reliability",
@@ -173,7 +172,7 @@ class Reference(_Part):
     jacobian_norm: float = Field(description="mean ‖J‖; for several class pairs, over all of them")
     tail_ratio: float = Field(description="τ = p99(‖J‖) / mean(‖J‖)")
     temperature: float
-    smallest_typicality: float = Field(description="the floor of the p-value, 2 / (rows + 1)")
+    smallest_typicality: float = Field(description="the floor of the p-value, 1 / (rows + 1)")
     reliability_weights: tuple[float, float, float] = Field(
         description="a, b and chance: reliability = chance + (σ(a + b·log-odds of the top probability) − chance)·w; "
         "w is 1 for usual rows and falls to 0 the stranger a row's signature is"

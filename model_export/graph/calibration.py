@@ -54,7 +54,7 @@ def calibrate(
 
     Args:
         estimator: fitted.
-        training: the rows it was fitted on; the signature's centre and spread are theirs.
+        training: the rows it was fitted on; the signature is fitted to them and the labels that the network gives them.
         held_out: calibration rows; the p-values' scale and the mean norms are theirs, the temperature, the tail's scale
             and the reliability one half's, the levels of reliability the other's.
         labels: the calibration rows' labels.
@@ -76,9 +76,9 @@ def calibrate(
     with torch.no_grad():
         seen = network.trace(standardiser(torch.from_numpy(read_table(training))))
         trace = network.trace(standardiser(torch.from_numpy(read_table(held_out))))
-        signature = Signature.fit(seen.derivatives[0].numpy())
-        distances = signature(trace.derivatives[0])
-        scale = ConformalScale.fit(distances.numpy())
+        signature = Signature.fit(seen.derivatives, seen.logits.argmax(1).numpy())
+        distances = signature(trace.derivatives)
+        scale = ConformalScale.fit(distances.numpy(), two_sided=False)
         tail = TailScale.fit(distances[fitting].numpy())
 
         largest, classes = torch.topk(trace.logits, 2, dim=1)
@@ -94,7 +94,7 @@ def calibrate(
         scorer = Scorer(standardiser, network, jacobian, temperature, mean_norms, signature, scale, tail, correctness)
     judged = [Judged(reliability[half], wrong[half]) for half in (fitting, testing)]
     review, reject = selective_levels(judged[0], judged[1], (review_risk, reject_risk))
-    alarms = false_alarm_rate(len(codes))
+    alarms = false_alarm_rate(scale.smallest)
     reference = Reference(
         rows=len(codes),
         jacobian_norm=walk.norm.mean().item(),

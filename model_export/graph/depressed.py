@@ -37,11 +37,11 @@ class DepressedCubic(nn.Module):
 
 
 class DepressedNetwork(NamedTuple):
-    """A network equal to the one it was made from, and how the two networks' first derivatives are related."""
+    """A network equal to the one it was made from, and how the two networks' derivatives are related."""
 
     network: ChainzRuleNetwork
-    mixing: Tensor
-    """M [n_1, n_e] with d_1 = e Mᵀ for the depressed first layer's derivatives e [N, n_e]."""
+    mixings: tuple[Tensor, ...]
+    """M_1 … M_{L-1}, [n_l, n_e] each, with d_l = e Mᵀ for the depressed layer's derivatives e [N, n_e]."""
 
 
 class _Rewritten(NamedTuple):
@@ -92,7 +92,7 @@ def depress(network: ChainzRuleNetwork, most_doubled: float = 0.1) -> DepressedN
         incoming = outgoing
     for layer, part in zip(result.hidden, rewritten, strict=True):
         cast("ChainzRuleLayer", layer).activation = DepressedCubic(part.linear)
-    return DepressedNetwork(result, rewritten[0].mixing)
+    return DepressedNetwork(result, tuple(part.mixing for part in rewritten))
 
 
 def _rewrite(coefficients: Tensor) -> _Rewritten:

@@ -50,8 +50,8 @@ class Scorer(nn.Module):
         jacobian: "full" takes all K rows of J by K walks back; "margin" the one combination label − runner-up.
         temperature: T of the probabilities.
         mean_norm: the mean ‖J‖ over the calibration rows [K, K] by label and runner-up (all alike when "full").
-        signature: of the first layer's derivatives.
-        scale: turns the signature's distance into typicality.
+        signature: how strange the row's derivatives are.
+        scale: turns the signature into typicality.
         tail: turns it into a tail probability.
         confidence: turns log-odds and tail probability into reliability.
     """
@@ -90,7 +90,7 @@ class Scorer(nn.Module):
         margin = largest[:, 0] - largest[:, 1]
         probabilities = torch.softmax(trace.logits / self.temperature, dim=1)
         walk = walk_back(self.network, trace, self.jacobian, label, runner_up, margin)
-        distance = self.signature(trace.derivatives[0])
+        distance = self.signature(trace.derivatives)
         return Scores(
             label=label,
             probabilities=probabilities,
@@ -108,8 +108,8 @@ class Scorer(nn.Module):
         depressed = depress(self.network)
         if depressed is not None:
             compact.network = depressed.network
-            usual = depressed.network.trace(torch.zeros_like(self.standardiser.mean).unsqueeze(0)).derivatives[0][0]
-            compact.signature = self.signature.mixed(depressed.mixing, usual)
+            usual = depressed.network.trace(torch.zeros_like(self.standardiser.mean).unsqueeze(0)).derivatives
+            compact.signature = self.signature.mixed(depressed.mixings, [row[0] for row in usual])
         return compact.float().eval()
 
 

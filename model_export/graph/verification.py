@@ -25,8 +25,8 @@ def check_parity(scorer: Scorer, graph: bytes, *, seed: int = 0, tolerance: floa
     A difference is relative to what float32 can resolve: an output's own size, or 1 for what lives in [0, 1]; more
     where it hangs on a difference of larger numbers: a probability on the logits over the temperature, as steeply as
     softmax does there; a distance on the logits and the gradient; a gradient on the usual gradient of such rows; what
-    ranks or weighs a distance on that distance. Rows whose two largest logits agree to that precision have no label to
-    compare.
+    ranks or weighs the signature on the derivatives. Rows whose two largest logits agree to that precision have no
+    label to compare.
 
     Raises:
         VerificationError: naming the output, the kind of row and the difference, or an output that is not finite.
@@ -75,14 +75,22 @@ def verification_rows(scorer: Scorer, seed: int) -> Iterator[tuple[str, NDArray[
 def _slopes(scorer: Scorer, rows: Tensor, step: float) -> tuple[NDArray[np.float64], ...]:
     """Return, [N] each, the largest |logit|, it over the temperature, and typicality's and reliability's steepness.
 
-    Steepness is by the signature's relative change.
+    Steepness is by the derivatives' change, relative where they are large.
     """
     trace = scorer.network.trace(scorer.standardiser(rows))
-    distance = scorer.signature(trace.derivatives[0])
     odds = log_odds(torch.softmax(trace.logits / scorer.temperature, 1).amax(1))
-    low, high = distance * (1 - step), distance * (1 + step)
-    rank = (scorer.scale(high) - scorer.scale(low)).abs() / step
-    pull = (scorer.confidence(odds, scorer.tail(high)) - scorer.confidence(odds, scorer.tail(low))).abs() / step
+    generator = torch.Generator().manual_seed(0)
+
+    def answers(amount: float) -> tuple[Tensor, Tensor]:
+        signs = (torch.randint(2, d.shape, generator=generator) * 2 - 1 for d in trace.derivatives)
+        moved = [d + amount * (1 + d.abs()) * sign for d, sign in zip(trace.derivatives, signs, strict=True)]
+        distance = scorer.signature(moved)
+        return scorer.scale(distance), scorer.confidence(odds, scorer.tail(distance))
+
+    exact, *moved = (answers(amount) for amount in (0.0, step, -step, step, -step))
+    rank, pull = (
+        torch.stack([(other[part] - exact[part]).abs() for other in moved]).amax(0) / step for part in range(2)
+    )
     largest = trace.logits.abs().amax(1)
     return largest.numpy(), (largest / scorer.temperature).numpy(), rank.numpy(), pull.numpy()
 

@@ -8,40 +8,35 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 SHARE = 0.1
-"""Of the calibration rows in either tail."""
+"""Of the calibration rows in the tail."""
 
 
 class TailScale(nn.Module):
-    """The two-sided tail probability of a distance, continued beyond the calibration rows by exponential tails.
+    """The tail probability of a distance, continued beyond the calibration rows by an exponential tail.
 
     Peaks over threshold (Balkema and de Haan, 1974; Pickands, 1975) with shape 0: above the 90 % quantile the excess
-    falls off with its mean as scale, and below the 10 % quantile likewise. Unlike a conformal p-value it promises
-    nothing, and unlike it it goes on falling: it tells far from very far with few calibration rows.
+    falls off with its mean as scale. Unlike a conformal p-value it promises nothing, and unlike it it goes on falling:
+    it tells far from very far with few calibration rows.
 
     Args:
-        low: the 10 % quantile, and the mean deficit below it.
-        high: the 90 % quantile, and the mean excess above it.
+        start: the 90 % quantile.
+        excess: the mean excess above it.
     """
 
     bounds: Tensor
 
-    def __init__(self, low: tuple[float, float], high: tuple[float, float]) -> None:
+    def __init__(self, start: float, excess: float) -> None:
         super().__init__()
-        self.register_buffer("bounds", torch.tensor([*low, *high], dtype=torch.float64))
+        self.register_buffer("bounds", torch.tensor([start, excess], dtype=torch.float64))
 
     @classmethod
     def fit(cls, distances: NDArray[np.float64]) -> Self:
         """Return the scale of held-out calibration distances [n]."""
-        low, high = np.quantile(distances, [SHARE, 1 - SHARE])
-        smallest = 1e-3 * max(float(high), 1e-30)
-        deficit, excess = low - distances[distances < low], distances[distances > high] - high
-        return cls(
-            (float(low), max(float(deficit.mean()) if len(deficit) else 0.0, smallest)),
-            (float(high), max(float(excess.mean()) if len(excess) else 0.0, smallest)),
-        )
+        start = float(np.quantile(distances, 1 - SHARE))
+        excess = distances[distances > start] - start
+        return cls(start, max(float(excess.mean()) if len(excess) else 0.0, 1e-3 * max(start, 1e-30)))
 
     def forward(self, distance: Tensor) -> Tensor:
-        """Return the logarithm [N] of the tail probability, at most log(0.2), of distances [N]."""
-        low, deficit, high, excess = self.bounds.unbind(0)
-        beyond = torch.relu(low - distance) / deficit + torch.relu(distance - high) / excess
-        return float(np.log(2 * SHARE)) - beyond
+        """Return the logarithm [N] of the tail probability, at most log(0.1), of distances [N]."""
+        start, excess = self.bounds.unbind(0)
+        return float(np.log(SHARE)) - torch.relu(distance - start) / excess

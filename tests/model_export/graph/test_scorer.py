@@ -106,7 +106,7 @@ def test_reference_figures_are_those_of_the_calibration_rows(calibration: Calibr
     assert calibration.reference.rows == 300
     assert calibration.reference.jacobian_norm == pytest.approx(norms.mean())
     assert calibration.reference.tail_ratio == pytest.approx(np.quantile(ratios, 0.99) / ratios.mean())
-    assert calibration.reference.smallest_typicality == pytest.approx(2 / 301)
+    assert calibration.reference.smallest_typicality == pytest.approx(1 / 301)
 
 
 def test_reliability_is_calibrated_on_the_half_it_is_fitted_to(calibration: Calibration) -> None:
