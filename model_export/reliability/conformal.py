@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from model_export.errors import DataError
 
 FEWEST_ROWS = 20
-"""With fewer calibration rows the smallest p-value is 0.1 or above, and says nothing."""
+"""With fewer calibration rows the smallest p-value is above 0.05, and says little."""
 
 _ALARM_RATES = (0.01, 0.05, 0.1)
 

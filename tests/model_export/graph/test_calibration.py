@@ -102,7 +102,7 @@ def test_too_few_calibration_rows_are_refused_with_the_number_that_is_enough(
 
 def test_twenty_calibration_rows_are_enough_for_every_figure(estimator: ChainzRuleClassifier, table: Table) -> None:
     found = calibrate(estimator, table[0], *make_table(20, seed=2))
-    assert found.reference.thresholds.out_of_distribution.false_alarm_rate == 0.1
+    assert found.reference.thresholds.out_of_distribution.false_alarm_rate == 0.05
     # Ten rows to test on: not even ten right ones make a risk of 0.1 sure.
     assert found.reference.thresholds.review.score is None
     assert all_finite(score(found.scorer, make_table(100, seed=5)[0]))
@@ -141,7 +141,7 @@ def test_a_network_without_errors_is_accepted_on_every_row(estimator: ChainzRule
     thresholds = found.reference.thresholds
     assert thresholds.review.observed_risk == thresholds.reject.observed_risk == 0
     assert thresholds.review.score == thresholds.reject.score
-    assert thresholds.review.coverage > 0.9
+    assert thresholds.review.coverage > 0.8
     assert all_finite(score(found.scorer, held_out))
 
 
