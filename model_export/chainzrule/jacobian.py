@@ -28,12 +28,12 @@ def pullback(weights: Sequence[Tensor], derivatives: Sequence[Tensor], cotangent
         derivatives: d_1 … d_{L-1}, [N, n_l] each.
         cotangent: u, [N, K], or K' of them as [K', N, K], which walk back together.
     """
-    return hidden_pullback(weights, derivatives, cotangent @ weights[-1])
+    return hidden_pullback(weights[:-1], derivatives, cotangent @ weights[-1])
 
 
 def hidden_pullback(weights: Sequence[Tensor], derivatives: Sequence[Tensor], cotangent: Tensor) -> Tensor:
-    """Return the pullback of combinations of the last hidden layer, u [N, n_{L-1}], past the head already."""
-    for derivative, weight in zip(reversed(derivatives), reversed(weights[:-1]), strict=True):
+    """Return the pullback of combinations u [N, n_{L-1}] of the last hidden layer, by W_1 … W_{L-1} alone."""
+    for derivative, weight in zip(reversed(derivatives), reversed(weights), strict=True):
         cotangent = (cotangent * derivative) @ weight
     return cotangent
 

@@ -4,14 +4,13 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 
 import onnx
 import torch
 from onnx import ModelProto
 
-from model_export.errors import ExportError, VerificationError
-from model_export.graph.depressed import depress
+from model_export.errors import ExportError
+from model_export.graph.compact import CompactScorer, compact
 from model_export.graph.scorer import Scorer, Scores
 from model_export.graph.verification import check_parity
 
@@ -22,28 +21,20 @@ OPSET = 18
 def export_graph(scorer: Scorer, tensor: str) -> bytes:
     """Return `scorer` (float64) as one self-contained ONNX model that is proven to agree with it.
 
-    The compact form is preferred; where float32 does not carry it, the network is written as it stands.
-
     Args:
         scorer: what to export.
         tensor: the name of the graph's input, FP32 [rows, n_0].
 
     Raises:
         ExportError: if the graph needs more than standard operators or does not pass ONNX's strict checker.
-        VerificationError: if even as it stands the graph and the scorer disagree, naming the output.
+        VerificationError: if the graph and the scorer disagree, naming the output.
     """
-    try:
-        graph = write_graph(scorer.compact(), tensor)
-        check_parity(scorer, graph)
-    except VerificationError:
-        if depress(scorer.network) is None:
-            raise  # the compact form is the network as it stands
-        graph = write_graph(deepcopy(scorer).float().eval(), tensor)
-        check_parity(scorer, graph)
+    graph = write_graph(compact(scorer), tensor)
+    check_parity(scorer, graph)
     return graph
 
 
-def write_graph(scorer: Scorer, tensor: str) -> bytes:
+def write_graph(scorer: CompactScorer, tensor: str) -> bytes:
     """Return `scorer` (float32) as one self-contained ONNX model, well-formed but not compared with anything."""
     features = scorer.standardiser.mean.shape[0]
     with _quiet():

@@ -1,13 +1,12 @@
 """Everything a row is answered with, as one module: the thing that is exported."""
 
-from copy import deepcopy
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import Generic, NamedTuple, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from model_export.chainzrule import ChainzRuleNetwork, Trace, hidden_pullback, jacobian_norm, reverse_jacobian
-from model_export.graph.depressed import depress
 from model_export.reliability import Confidence, ConformalScale, Signature, TailScale
 from model_export.reliability.confidence import log_odds
 from model_export.training.standardiser import Standardiser
@@ -33,12 +32,18 @@ class Scores(NamedTuple, Generic[Array]):
     sensitivity: Array
 
 
-class _Walk(NamedTuple):
+class Walk(NamedTuple):
     """What walking back through the network gives."""
 
     norm: Tensor
     boundary_distance: Tensor
     sensitivity: Tensor
+
+    @classmethod
+    def of(cls, margin: Tensor, sensitivity: Tensor) -> Self:
+        """Return what one walk gives, from margin [N] and gradient [N, n_0]."""
+        norm = torch.linalg.vector_norm(sensitivity, dim=1)
+        return cls(norm, margin / norm.clamp_min(_SMALLEST_NORM), sensitivity)
 
 
 class Scorer(nn.Module):
@@ -102,16 +107,6 @@ class Scorer(nn.Module):
             sensitivity=walk.sensitivity,
         )
 
-    def compact(self) -> "Scorer":
-        """Return an equal scorer in its cheapest form, in float32, ready to be exported."""
-        compact = deepcopy(self)
-        depressed = depress(self.network)
-        if depressed is not None:
-            compact.network = depressed.network
-            usual = depressed.network.trace(torch.zeros_like(self.standardiser.mean).unsqueeze(0)).derivatives
-            compact.signature = self.signature.mixed(depressed.mixings, [row[0] for row in usual])
-        return compact.float().eval()
-
 
 def walk_back(
     network: ChainzRuleNetwork,
@@ -120,25 +115,29 @@ def walk_back(
     label: Tensor,
     runner_up: Tensor,
     margin: Tensor,
-) -> _Walk:
+) -> Walk:
     """Return ‖J‖, the first-order distance to the nearest other class, and the margin's gradient.
 
     The distance is min_j (f_y − f_j) / ‖∇(f_y − f_j)‖ over all other classes j when `jacobian` is "full", and over
     the runner-up alone when it is "margin"; there ‖J‖ is the norm of that one row.
     """
-    weights, head = network.weights, network.head.weight
-    if jacobian == "margin":
-        sensitivity = hidden_pullback(weights, trace.derivatives, head[label] - head[runner_up])
-        norm = torch.linalg.vector_norm(sensitivity, dim=1)
-        return _Walk(norm, margin / norm.clamp_min(_SMALLEST_NORM), sensitivity)
+    if jacobian == "full":
+        gaps = trace.logits.amax(1, keepdim=True) - trace.logits
+        return walk_back_fully(network.weights, trace.derivatives, gaps, label, runner_up)
+    head = network.head.weight
+    return Walk.of(margin, hidden_pullback(network.weights[:-1], trace.derivatives, head[label] - head[runner_up]))
 
-    rows = reverse_jacobian(weights, trace.derivatives)
+
+def walk_back_fully(
+    weights: Sequence[Tensor], derivatives: Sequence[Tensor], gaps: Tensor, label: Tensor, runner_up: Tensor
+) -> Walk:
+    """Return the same from all rows of J, for the gaps f_y − f_j [N, K]."""
+    rows = reverse_jacobian(weights, derivatives)
     own = _take(rows, label)
     distances = torch.linalg.vector_norm(own.unsqueeze(1) - rows, dim=2).clamp_min(_SMALLEST_NORM)
-    gaps = trace.logits.amax(1, keepdim=True) - trace.logits
-    others = torch.arange(trace.logits.shape[1]) != label.unsqueeze(1)
+    others = torch.arange(gaps.shape[1]) != label.unsqueeze(1)
     nearest = torch.where(others, gaps / distances, torch.inf).amin(1)
-    return _Walk(jacobian_norm(rows), nearest, own - _take(rows, runner_up))
+    return Walk(jacobian_norm(rows), nearest, own - _take(rows, runner_up))
 
 
 def _take(rows: Tensor, index: Tensor) -> Tensor:

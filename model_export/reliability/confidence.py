@@ -9,13 +9,13 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_softmax, logsumexp
 from torch import Tensor, nn
 
-_SMALLEST = 1e-6
+SMALLEST = 1e-6
 """Probabilities are kept this far from 0 and 1 before their log-odds are taken."""
 
 STRANGE = 0.02
 """Tail probability below which a row's signature is strange enough for its confidence to be doubted."""
 
-_LOG_STRANGE = float(np.log(STRANGE))
+LOG_STRANGE = float(np.log(STRANGE))
 
 
 def fit_temperature(logits: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
@@ -34,7 +34,7 @@ def fit_temperature(logits: NDArray[np.float64], codes: NDArray[np.int64]) -> fl
 
 def log_odds(probability: Tensor) -> Tensor:
     """Return log(p / (1 − p)), p kept within [1e-6, 1 − 1e-6]."""
-    bounded = torch.clamp(probability, _SMALLEST, 1 - _SMALLEST)
+    bounded = torch.clamp(probability, SMALLEST, 1 - SMALLEST)
     return torch.log(bounded) - torch.log(1 - bounded)
 
 
@@ -89,5 +89,5 @@ class Confidence(nn.Module):
     def forward(self, confidence: Tensor, log_tail: Tensor) -> Tensor:
         """Return the reliability [N] for log-odds confidence [N] and the log tail probability of the signature [N]."""
         intercept, slope, chance = self.coefficients.unbind(0)
-        trust = torch.exp(torch.clamp_max(log_tail - _LOG_STRANGE, 0.0))
+        trust = torch.exp(torch.clamp_max(log_tail - LOG_STRANGE, 0.0))
         return chance + (torch.sigmoid(intercept + slope * confidence) - chance) * trust

@@ -39,16 +39,6 @@ class Projection(nn.Module):
         """Return the projection [N, D] of d [N, n]."""
         return (derivatives - self.centre) @ self.directions
 
-    def mixed(self, mixing: Tensor, usual: Tensor) -> "Projection":
-        """Return the equal projection of derivatives e of which d = e Mᵀ is made.
-
-        Args:
-            mixing: M [n, n_e].
-            usual: some usual e [n_e]; of all centres with M ē = μ the nearest to it is taken, for float32's sake.
-        """
-        centre = usual + torch.linalg.pinv(mixing) @ (self.centre - mixing @ usual)
-        return Projection(centre, mixing.T @ self.directions)
-
 
 class HalvesDistance(nn.Module):
     """Two Mahalanobis distances from the training rows, each over the root of its dimension.
@@ -89,10 +79,6 @@ class HalvesDistance(nn.Module):
         """Return the distances [N, 2] of d [N, n]; about 1 on rows like the training rows where nothing is shrunk."""
         whitened = self.projection(derivatives)
         return torch.sqrt((whitened * whitened) @ self.halves)
-
-    def mixed(self, mixing: Tensor, usual: Tensor) -> "HalvesDistance":
-        """See `Projection.mixed`."""
-        return HalvesDistance(self.projection.mixed(mixing, usual), self.halves)
 
 
 class RelativeDistance(nn.Module):
@@ -158,10 +144,6 @@ class RelativeDistance(nn.Module):
         nearest = (u @ self.means - self.offsets).amax(1, keepdim=True)
         difference: Tensor = (u * u) @ self.weights - nearest
         return difference
-
-    def mixed(self, mixing: Tensor, usual: Tensor) -> "RelativeDistance":
-        """See `Projection.mixed`."""
-        return RelativeDistance(self.projection.mixed(mixing, usual), self.weights, self.means, self.offsets)
 
 
 def _whitening(covariance: NDArray[np.float64]) -> NDArray[np.float64]:

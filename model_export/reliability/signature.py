@@ -72,14 +72,3 @@ class Signature(nn.Module):
         beyond = torch.cat([self.first(derivatives[0]), self.last(derivatives[-1])], 1) - self.middle
         strangeness: Tensor = torch.maximum(beyond * self.above, beyond * self.below).amax(1)
         return strangeness
-
-    def mixed(self, mixings: Sequence[Tensor], usual: Sequence[Tensor]) -> "Signature":
-        """Return the equal signature of derivatives e_l of which d_l = e_l M_lᵀ is made; see `Projection.mixed`.
-
-        Args:
-            mixings: M_1 … M_{L-1}.
-            usual: some usual e_l [n_e] for each.
-        """
-        first = self.first.mixed(mixings[0], usual[0])
-        last = self.last.mixed(mixings[-1], usual[-1])
-        return Signature(first, last, self.middle, self.above, self.below)

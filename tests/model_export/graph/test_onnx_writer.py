@@ -12,8 +12,9 @@ import torch
 
 from model_export.errors import ExportError, VerificationError
 from model_export.graph.calibration import Calibration, calibrate
+from model_export.graph.compact import compact
 from model_export.graph.onnx_writer import OPSET, check_graph, export_graph, write_graph
-from model_export.graph.scorer import Scorer, Scores
+from model_export.graph.scorer import Scores
 from model_export.graph.verification import TOLERANCE, check_parity
 from model_export.training import ChainzRuleClassifier
 from service.manifest import JacobianKind
@@ -78,14 +79,14 @@ def test_exporting_is_quiet_and_deterministic(
     graph: bytes, calibration: Calibration, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        assert write_graph(calibration.scorer.compact(), "features") == graph
+        assert write_graph(compact(calibration.scorer), "features") == graph
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
 
 
 @pytest.mark.parametrize("name", [name for name in Scores._fields if name != "label"])
 def test_an_output_that_differs_is_named(calibration: Calibration, name: str) -> None:
-    broken = onnx.load_from_string(write_graph(calibration.scorer.compact(), "features"))
+    broken = onnx.load_from_string(write_graph(compact(calibration.scorer), "features"))
     change_output(broken, name, "Mul", 1.001)
     with pytest.raises(VerificationError, match=f"{name} differs between torch and onnxruntime by .* on random rows"):
         check_parity(calibration.scorer, broken.SerializeToString())
@@ -111,21 +112,3 @@ def test_foreign_operators_external_data_and_malformed_graphs_are_refused(graph:
     del cut.graph.node[0]
     with pytest.raises(ExportError, match="does not pass ONNX's checker"):
         check_graph(cut)
-
-
-def test_a_network_that_is_not_rewritten_is_exported_once(
-    calibration: Calibration, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wild = deepcopy(calibration.scorer)
-    wild.standardiser.clamp = 1e30
-    written: list[bytes] = []
-
-    def count(scorer: Scorer, tensor: str) -> bytes:
-        written.append(write_graph(scorer, tensor))
-        return written[-1]
-
-    monkeypatch.setattr("model_export.graph.onnx_writer.depress", lambda _: None)
-    monkeypatch.setattr("model_export.graph.onnx_writer.write_graph", count)
-    with pytest.raises(VerificationError, match="not finite on rows at the clamp"):
-        export_graph(wild, "features")
-    assert len(written) == 1

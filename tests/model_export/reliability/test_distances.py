@@ -92,17 +92,3 @@ def test_duplicated_rows_and_fewer_rows_than_neurons_have_distances(rows: Floats
     far = torch.from_numpy(few) * 100
     assert torch.isfinite(HalvesDistance.fit(few)(far)).all()
     assert torch.isfinite(RelativeDistance.fit(few, np.repeat([0, 1], 3))(far)).all()
-
-
-def test_mixed_gives_the_same_distances_from_other_derivatives(rows: Floats, labels: Codes) -> None:
-    generator = torch.Generator().manual_seed(0)
-
-    def draw(*shape: int) -> Tensor:
-        return torch.randn(*shape, dtype=torch.float64, generator=generator)
-
-    mixing, usual, other = draw(7, 9), draw(9), draw(50, 9)
-    halves, relative = HalvesDistance.fit(rows), RelativeDistance.fit(rows, labels)
-    torch.testing.assert_close(halves.mixed(mixing, usual)(other), halves(other @ mixing.T))
-    torch.testing.assert_close(relative.mixed(mixing, usual)(other), relative(other @ mixing.T))
-    projection = Projection(draw(7), draw(7, 3))
-    torch.testing.assert_close(mixing @ projection.mixed(mixing, usual).centre, projection.centre)

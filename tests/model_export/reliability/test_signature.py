@@ -71,15 +71,6 @@ def test_rows_far_away_have_the_smallest_typicality(signature: Signature) -> Non
         assert typicality.numpy() == pytest.approx(1 / 201)
 
 
-def test_mixed_gives_the_same_signature_of_other_derivatives(signature: Signature) -> None:
-    generator = torch.Generator().manual_seed(0)
-    shapes = [(6, 8), (5, 5)]
-    mixings = [torch.randn(*shape, dtype=torch.float64, generator=generator) for shape in shapes]
-    other = [torch.randn(50, shape[1], dtype=torch.float64, generator=generator) for shape in shapes]
-    mixed = signature.mixed(mixings, [rows[0] for rows in other])
-    torch.testing.assert_close(mixed(other), signature([e @ m.T for e, m in zip(other, mixings, strict=True)]))
-
-
 def test_one_hidden_layer_is_the_first_and_the_last() -> None:
     (first, _), codes = draw(300, seed=5)
     assert torch.isfinite(Signature.fit([first], codes)([first])).all()

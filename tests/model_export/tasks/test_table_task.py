@@ -1,3 +1,4 @@
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from sklearn.base import clone
 
 from model_export.errors import DataError, ExportError, VerificationError
 from model_export.graph import onnx_writer
+from model_export.graph.compact import CompactScorer, compact
 from model_export.graph.scorer import Scorer
 from service.inference.model import Model
 from service.manifest import read_manifest
@@ -53,13 +55,12 @@ def test_the_risks_of_its_levels_are_the_tasks_own(exported: Exported, tmp_path:
 
 
 def test_a_graph_that_fails_its_verification_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = onnx_writer.write_graph
+    def faulty(scorer: Scorer) -> CompactScorer:
+        wrong = deepcopy(scorer)
+        wrong.temperature *= 1.01
+        return compact(wrong)
 
-    def faulty(scorer: Scorer, tensor: str) -> bytes:
-        scorer.temperature *= 1.01
-        return honest(scorer, tensor)
-
-    monkeypatch.setattr(onnx_writer, "write_graph", faulty)
+    monkeypatch.setattr(onnx_writer, "compact", faulty)
     with pytest.raises(VerificationError, match="probabilities differs between torch and onnxruntime"):
         PLANT.export(tmp_path)
     assert not list(tmp_path.iterdir())

@@ -1,0 +1,106 @@
+"""The scorer written for the runtime: the same outputs from as few operations as will do.
+
+At one row a small network's time goes into the number of operations and not into their arithmetic, so everything that
+is constant is multiplied out beforehand. What it must equal is `Scorer`, which says what the outputs mean;
+`graph.verification` holds the two together.
+"""
+
+from copy import deepcopy
+from math import log
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from model_export.chainzrule import ChainzRuleLayer
+from model_export.graph.origin import through_origin
+from model_export.graph.scorer import Scorer, Scores
+from model_export.graph.verdict import ManyClasses, TwoClasses, Verdict
+from model_export.reliability import ConformalScale, TailScale
+from model_export.reliability.confidence import STRANGE
+from model_export.reliability.tail import SHARE
+
+
+class Strangeness(nn.Module):
+    """Typicality and half the trust, from the signature's distance s.
+
+    The ramps of `ConformalScale` are one affine map and one clamp, its last level a ramp that is always 1. The trust
+    of `Confidence` is exp(min(0, log(0.1/0.02) − (s − start)/excess)), with the bounds of `TailScale`.
+
+    Args:
+        scale: of the p-value.
+        tail: of the tail probability.
+    """
+
+    scales: Tensor
+    offsets: Tensor
+    steps: Tensor
+    slope: Tensor
+    height: Tensor
+
+    def __init__(self, scale: ConformalScale, tail: TailScale) -> None:
+        super().__init__()
+        zero = torch.zeros(1, dtype=torch.float64)
+        start, excess = tail.bounds.unbind(0)
+        self.register_buffer("scales", torch.cat([scale.scales, zero]).unsqueeze(1))
+        self.register_buffer("offsets", torch.cat([-scale.starts * scale.scales, zero + 1]).unsqueeze(1))
+        self.register_buffer("steps", torch.cat([scale.steps, scale.last.reshape(1)]))
+        self.register_buffer("slope", -1 / excess)
+        self.register_buffer("height", start / excess + log(SHARE / STRANGE / 2))
+
+    def forward(self, distance: Tensor) -> tuple[Tensor, Tensor]:
+        """Return typicality and half the trust, both [N], of distances [N]."""
+        # Rows lie along the second axis: a row of steps times a matrix is what runtimes are quick at.
+        ramps = torch.addmm(self.offsets, self.scales, distance.unsqueeze(0)).clamp(0, 1)
+        trust = torch.exp((self.height + self.slope * distance).clamp_max(-log(2)))
+        return self.steps @ ramps, trust
+
+
+class CompactScorer(nn.Module):
+    """Raw rows in, `Scores` out, as `Scorer` has it.
+
+    Args:
+        scorer: what to write anew, float64.
+    """
+
+    def __init__(self, scorer: Scorer) -> None:
+        super().__init__()
+        network = through_origin(scorer.network)
+        two = scorer.jacobian == "margin" and network.head.out_features == 2
+        self.standardiser = scorer.standardiser
+        self.hidden = network.hidden
+        self.verdict = (TwoClasses if two else ManyClasses)(scorer, network.head)
+        self.signature = scorer.signature
+        self.strangeness = Strangeness(scorer.scale, scorer.tail)
+        self.chance = scorer.confidence.weights[2]
+
+    def forward(self, x: Tensor) -> Scores[Tensor]:
+        """Score raw rows x [N, n_0]; NaN marks a missing value."""
+        hidden = self.standardiser(x)
+        weights, derivatives = [], []
+        for module in self.hidden:
+            layer = cast("ChainzRuleLayer", module)
+            hidden, derivative = layer(hidden)
+            weights.append(layer.linear.weight)
+            derivatives.append(derivative)
+        verdict: Verdict = self.verdict(hidden, weights, derivatives)
+        typicality, half_trust = self.strangeness(self.signature(derivatives))
+        certainty = torch.tanh(verdict.confidence)
+        if self.chance != 0.5:
+            certainty = certainty + (1 - 2 * self.chance)
+        return Scores(
+            label=verdict.label,
+            probabilities=verdict.probabilities,
+            jacobian_norm=verdict.walk.norm,
+            tail_ratio=verdict.walk.norm * verdict.rarity,
+            boundary_distance=verdict.walk.boundary_distance,
+            typicality=typicality,
+            # chance + (σ − chance)·trust, with 2σ = 1 + tanh.
+            reliability=self.chance + certainty * half_trust,
+            sensitivity=verdict.walk.sensitivity,
+        )
+
+
+def compact(scorer: Scorer) -> CompactScorer:
+    """Return `scorer` (float64, left as it is) in its cheapest form, in float32, ready to be exported."""
+    return deepcopy(CompactScorer(scorer)).float().eval()
