@@ -3,28 +3,58 @@
 The peer is the same network with its cubics written naively (c0 + c1·z + c2·z² + c3·z³) and a softmax, exported by the
 same exporter. Rounds alternate between the graphs; each figure is the median over rounds.
 
-    python -m tests.benchmarks.graph_cost
+    python -m tests.benchmarks.graph_cost [--output cost.csv]
+
+The outputs are added step by step, each step with all before it. Where a sentence encoder is installed, a row has it in
+front (20 tokens, torch, one thread).
 """
 
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from functools import partial
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
+import onnx
 import onnxruntime
+import pandas as pd
 import torch
-from numpy.typing import NDArray
+from onnx.utils import Extractor
 from torch import Tensor, nn
 
 from model_export.chainzrule import ChainzRuleLayer, Polynomial
 from model_export.graph.calibration import calibrate
+from model_export.graph.compact import compact
 from model_export.graph.onnx_writer import write_graph
 from model_export.graph.scorer import Scorer
+from model_export.studies.encoder import PACKAGE
 from model_export.training import ChainzRuleClassifier
 
 ROUNDS = 30
 SHAPES = {"8-64-64-2": (8, (64, 64), 2), "384-512-512-5": (384, (512, 512), 5)}
+STEPS = {
+    "plain": ["label", "probabilities"],
+    "+ the walk back": ["jacobian_norm", "boundary_distance", "sensitivity", "tail_ratio"],
+    "+ typicality": ["typicality"],
+    "+ reliability": ["reliability"],
+}
+TOKENS = 20
+
+
+class Cost(NamedTuple):
+    """A row of the table; `ratio` is to the naive plain graph on the same rows."""
+
+    network: str
+    rows: int
+    outputs: str
+    microseconds: float
+    ratio: float
 
 
 class Naive(nn.Module):
@@ -79,32 +109,75 @@ def session(graph: bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(graph, options)
 
 
-def compare(sessions: dict[str, onnxruntime.InferenceSession], rows: NDArray[np.float32]) -> dict[str, float]:
-    """Return microseconds per run by graph."""
-    repeat = max(20_000 // len(rows) // rows.shape[1], 20)
-    times: dict[str, list[float]] = {name: [] for name in sessions}
+def compare(calls: Mapping[str, Callable[[], object]], repeat: int) -> dict[str, float]:
+    """Return microseconds per call by name."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(ROUNDS):
-        for name, one in sessions.items():
+        for name, call in calls.items():
             started = perf_counter()
             for _ in range(repeat):
-                one.run(None, {"features": rows})
+                call()
             times[name].append((perf_counter() - started) / repeat * 1e6)
     return {name: median(values) for name, values in times.items()}
 
 
+def signal_costs(name: str) -> Iterator[Cost]:
+    """Yield what growing sets of outputs cost on the network called `name`."""
+    features, hidden, classes = SHAPES[name]
+    scorer = make_scorer(features, hidden, classes)
+    model = onnx.load_from_string(write_graph(compact(scorer), "features"))
+    graphs = {"naive plain graph": naive_graph(scorer, features)}
+    outputs: list[str] = []
+    for title, added in STEPS.items():
+        outputs += added
+        graphs[title] = Extractor(model).extract_model(["features"], outputs).SerializeToString()
+    sessions = {title: session(graph) for title, graph in graphs.items()}
+    for count in (1, 64):
+        rows = np.random.default_rng(1).normal(size=(count, features)).astype(np.float32)
+        calls = {title: partial(one.run, None, {"features": rows}) for title, one in sessions.items()}
+        times = compare(calls, max(20_000 // count // features, 20))
+        for title, time in times.items():
+            yield Cost(name, count, title, time, time / times["naive plain graph"])
+
+
+def encoder_costs(name: str) -> Iterator[Cost]:
+    """Yield what the signals cost where a sentence encoder stands in front of the network called `name`."""
+    found = find_spec(PACKAGE)
+    if found is None or found.origin is None or find_spec("transformers") is None:
+        print("no sentence encoder in front: pip install 'chainzrule[studies]'")
+        return
+    from transformers import AutoModel
+
+    encoder = AutoModel.from_pretrained(Path(found.origin).parent / "model").eval()
+    tokens = torch.randint(1000, 20_000, (1, TOKENS), generator=torch.Generator().manual_seed(0))
+    features, hidden, classes = SHAPES[name]
+    scorer = make_scorer(features, hidden, classes)
+    rows = np.random.default_rng(1).normal(size=(1, features)).astype(np.float32)
+    plain, signals = session(naive_graph(scorer, features)), session(write_graph(compact(scorer), "features"))
+    torch.set_num_threads(1)
+
+    def encode_and(head: onnxruntime.InferenceSession) -> None:
+        with torch.no_grad():
+            encoder(tokens)
+        head.run(None, {"features": rows})
+
+    times = compare({"naive plain graph": lambda: encode_and(plain), "every signal": lambda: encode_and(signals)}, 1)
+    for title, time in times.items():
+        yield Cost(f"MiniLM + {name}", 1, title, time, time / times["naive plain graph"])
+
+
 def main() -> None:
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, help="write the table to this CSV file too")
+    output: Path | None = parser.parse_args().output
     print(f"onnxruntime {onnxruntime.__version__}, one thread, median of {ROUNDS} alternating rounds")
-    print(f"{'network':16}{'rows':>6}{'naive µs':>12}{'with every signal':>20}")
-    for name, (features, hidden, classes) in SHAPES.items():
-        scorer = make_scorer(features, hidden, classes)
-        sessions = {
-            "naive": session(naive_graph(scorer, features)),
-            "signals": session(write_graph(scorer.compact(), "features")),
-        }
-        for count in (1, 64):
-            rows = np.random.default_rng(1).normal(size=(count, features)).astype(np.float32)
-            times = compare(sessions, rows)
-            print(f"{name:16}{count:>6}{times['naive']:>12.1f}{times['signals'] / times['naive']:>18.2f} ×")
+    print(f"{'network':24}{'rows':>5}  {'outputs':28}{'µs':>10}{'over naive':>14}")
+    costs = []
+    for cost in chain(*map(signal_costs, SHAPES), encoder_costs("384-512-512-5")):
+        print(f"{cost.network:24}{cost.rows:>5}  {cost.outputs:28}{cost.microseconds:>10.1f}{cost.ratio:>12.2f} ×")
+        costs.append(cost)
+    if output is not None:
+        pd.DataFrame(costs).round({"microseconds": 1, "ratio": 3}).to_csv(output, index=False)
 
 
 if __name__ == "__main__":

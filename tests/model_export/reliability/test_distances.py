@@ -5,9 +5,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from sklearn.covariance import LedoitWolf
-from torch import Tensor
 
-from model_export.reliability.distances import HalvesDistance, Projection, RelativeDistance
+from model_export.reliability.distances import HalvesDistance, RelativeDistance
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
