@@ -6,7 +6,7 @@ predictions are errors. Ties are shared, so that a constant confidence is as goo
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
+from scipy.stats import rankdata
 
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
@@ -14,7 +14,11 @@ Bools = NDArray[np.bool_]
 
 def failure_auroc(confidence: Floats, wrong: Bools) -> float:
     """Return the chance that a wrong prediction has lower confidence than a right one; NaN where all are alike."""
-    return float(roc_auc_score(wrong, -confidence)) if wrong.any() and not wrong.all() else float("nan")
+    errors, rights = np.count_nonzero(wrong), np.count_nonzero(~wrong)
+    if not errors or not rights:
+        return float("nan")
+    passed = rankdata(confidence)[wrong].sum() - errors * (errors + 1) / 2
+    return float(1 - passed / (errors * rights))
 
 
 def risk_coverage(confidence: Floats, wrong: Bools) -> tuple[Floats, Floats]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from model_export.studies.metrics import (
     augrc,
@@ -27,6 +28,12 @@ def test_aurc_is_the_mean_selective_risk(predictions: Arrays) -> None:
     confidence, wrong = predictions
     ordered = wrong[np.argsort(-confidence)]
     assert aurc(confidence, wrong) == pytest.approx(np.mean([ordered[:k].mean() for k in range(1, 501)]))
+
+
+def test_failure_auroc_is_scikit_learns(predictions: Arrays) -> None:
+    confidence, wrong = predictions
+    for values in (confidence, confidence.round(1)):
+        assert failure_auroc(values, wrong) == pytest.approx(roc_auc_score(wrong, -values))
 
 
 def test_augrc_is_the_rate_of_undetected_failures(predictions: Arrays) -> None:
