@@ -9,6 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from model_export.chainzrule import ChainzRuleNetwork
+from model_export.reliability import Signature
 from model_export.studies.subject import Subject, View
 
 Confidence = Callable[[View], Tensor]
@@ -62,13 +63,28 @@ def geometry_confidences(subject: Subject) -> dict[str, Confidence]:
     return {
         "fdbd": fdbd,
         "mahalanobis_features": class_mahalanobis(training.features, labels, lambda view: view.features),
-        "mahalanobis_preactivations": mahalanobis(training.preactivations, lambda view: view.preactivations),
+        "mahalanobis_preactivations": mahalanobis(training.preactivations[0], lambda view: view.preactivations[0]),
         "mahalanobis_activations": mahalanobis(training.layer_inputs[1], lambda view: view.layer_inputs[1]),
         "mahalanobis_inputs": mahalanobis(training.inputs, lambda view: view.inputs),
         "knn_features": neighbours(training.features, lambda view: view.features),
         "knn_inputs": neighbours(training.inputs, lambda view: view.inputs),
         "gran": lambda view: -parameter_gradient_norm(subject.scorer.network, view),
     }
+
+
+def signature_confidences(subject: Subject) -> dict[str, Confidence]:
+    """Return minus the signature's own distance, taken on what a network without derivatives has too."""
+    places: dict[str, Callable[[View], tuple[Tensor, ...]]] = {
+        "preactivations": lambda view: view.preactivations,
+        "activations": lambda view: view.layer_inputs[1:],
+        "inputs": lambda view: view.layer_inputs[:1],
+    }
+
+    def of(place: Callable[[View], tuple[Tensor, ...]]) -> Confidence:
+        signature = Signature.fit(place(subject.training)[0].numpy())
+        return lambda view: -signature(place(view)[0])
+
+    return {f"signature_{name}": of(place) for name, place in places.items()}
 
 
 def mahalanobis(reference: Tensor, of: Confidence) -> Confidence:

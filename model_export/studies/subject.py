@@ -19,8 +19,8 @@ class View(NamedTuple):
 
     inputs: Tensor
     """standardised"""
-    preactivations: Tensor
-    """z_1, of the first layer"""
+    preactivations: tuple[Tensor, ...]
+    """z_1 … z_{L-1}"""
     features: Tensor
     """h_{L-1}, what the head sees"""
     logits: Tensor
@@ -59,15 +59,15 @@ class Subject:
         """Return everything the network makes of raw rows [N, n_0]."""
         scorer = self.scorer
         standard = scorer.standardiser(torch.from_numpy(rows))
-        hidden, inputs, derivatives = standard, [standard], []
+        hidden, inputs, preactivations, derivatives = standard, [standard], [], []
         for layer in scorer.network.hidden:
+            preactivations.append(cast("ChainzRuleLayer", layer).linear(hidden))
             hidden, derivative = layer(hidden)
             inputs.append(hidden)
             derivatives.append(derivative)
-        first = cast("ChainzRuleLayer", scorer.network.hidden[0])
         return View(
             inputs=standard,
-            preactivations=first.linear(standard),
+            preactivations=tuple(preactivations),
             features=hidden,
             logits=scorer.network.head(hidden),
             layer_inputs=tuple(inputs),

@@ -6,12 +6,15 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
+from model_export.chainzrule import ChainzRuleLayer
 from model_export.graph.calibration import Calibration
+from model_export.reliability import Signature
 from model_export.studies.baselines import (
     NEIGHBOURS,
     geometry_confidences,
     logit_confidences,
     parameter_gradient_norm,
+    signature_confidences,
 )
 from model_export.studies.subject import Subject, View
 from tests.conftest import codes_of, make_table
@@ -30,6 +33,9 @@ def view(subject: Subject) -> View:
 def test_a_view_is_what_the_scorer_sees(subject: Subject, view: View) -> None:
     network = subject.scorer.network
     torch.testing.assert_close(view.logits, network(view.inputs))
+    for layer, preactivation, before in zip(network.hidden, view.preactivations, view.layer_inputs[:-1], strict=True):
+        assert isinstance(layer, ChainzRuleLayer)
+        torch.testing.assert_close(layer.linear(before), preactivation)
     torch.testing.assert_close(view.features @ network.head.weight.T + network.head.bias, view.logits)
     torch.testing.assert_close(view.layer_inputs[0], view.inputs)
     torch.testing.assert_close(view.layer_inputs[-1], view.features)
@@ -70,3 +76,13 @@ def test_the_tenth_neighbour_is_the_tenth(subject: Subject, view: View) -> None:
     expected = -index.kneighbors(view.inputs)[0][:, NEIGHBOURS - 1]
     found = geometry_confidences(subject)["knn_inputs"](view).numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_the_signature_elsewhere_is_the_signature(subject: Subject, view: View) -> None:
+    found = signature_confidences(subject)
+    assert set(found) == {"signature_preactivations", "signature_activations", "signature_inputs"}
+    expected = Signature.fit(subject.training.preactivations[0].numpy())(view.preactivations[0])
+    torch.testing.assert_close(-found["signature_preactivations"](view), expected)
+    orders = {name: tuple(function(view).argsort().tolist()) for name, function in found.items()}
+    orders["typicality"] = tuple((-subject.scorer.signature(view.derivatives[0])).argsort().tolist())
+    assert len(set(orders.values())) == 4
