@@ -66,10 +66,10 @@ def inspect(folder: Folder) -> None:
 def study(
     sets: Annotated[str, typer.Option(help="Data sets, with commas between.")] = "pima,sst5,mnist",
     seeds: Annotated[int, typer.Option(min=1, help="Networks of each kind, on splits of their own.")] = 5,
-    output: Annotated[Path, typer.Option(help="Where the tables go.")] = Path("model_export/results/reliability"),
+    output: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("model_export/results/reliability"),
 ) -> None:
     """Measure what the reliability signals are worth, beside their peers; goes on where it stopped."""
-    from model_export.studies.report import markdown, summarise  # noqa: PLC0415 - a second to load, for this alone
+    from model_export.studies.report import write_report  # noqa: PLC0415 - seconds to load, for this alone
     from model_export.studies.runs import run_all  # noqa: PLC0415
     from model_export.studies.study_sets import STUDIES  # noqa: PLC0415
 
@@ -80,8 +80,7 @@ def study(
         records = run_all(names, seeds, output / "runs")
     except ModelExportError as error:
         _fail(str(error))
-    summarise(records["score"]).round(4).to_csv(output / "summary.csv")
-    (output / "README.md").write_text(markdown(records["score"], records["window"]), encoding="utf-8")
+    write_report(records, output)
     console.print(Text(f"written to {output}"), soft_wrap=True)
 
 

@@ -1,6 +1,6 @@
 """The study: every confidence on every shift, for every kind of network and seed, as records."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,8 @@ from model_export.graph.calibration import calibrate
 from model_export.graph.scorer import Scorer
 from model_export.reliability import ConformalScale
 from model_export.studies import metrics
-from model_export.studies.baselines import geometry_confidences, logit_confidences
+from model_export.studies.baselines import geometry_confidences, logit_confidences, signature_confidences
+from model_export.studies.rows import SOURCE, Rows, compact
 from model_export.studies.shifts import Shift
 from model_export.studies.study_sets import STUDIES, StudySet
 from model_export.studies.subject import Subject
@@ -24,6 +25,9 @@ OTHER_MEMBERS = 4
 """of a five-member ensemble, the upper bound"""
 
 CLEAN = Shift("none", 0, np.empty((0, 0)), None)
+
+BOUNDS = ("random", "oracle")
+"""Judged beside the rest, and made again where they are wanted: not worth a record of every row."""
 
 Record = dict[str, Any]
 Floats = NDArray[np.float64]
@@ -38,8 +42,18 @@ class Answers(NamedTuple):
     tail_ratio: Floats
 
 
-def run(name: str, seed: int, activation: str) -> Iterator[tuple[str, Record]]:
-    """Train one network; yield ("score", …) records of each confidence on each shift, and ("window", …) of each shift.
+class Outcome(NamedTuple):
+    """What a run leaves behind."""
+
+    scores: list[Record]
+    """of each confidence on each shift"""
+    windows: list[Record]
+    """of each shift"""
+    rows: Rows
+
+
+def run(name: str, seed: int, activation: str) -> Outcome:
+    """Train one network and judge every confidence on every shift.
 
     A confidence is judged by its ranking of the network's errors on the shifted rows, and by telling shifted rows
     from clean ones; the shift "all" pools every shift whose labels are known.
@@ -54,11 +68,14 @@ def run(name: str, seed: int, activation: str) -> Iterator[tuple[str, Record]]:
     clean = ask(data.test.rows, data.test.labels)
     answered = [(CLEAN, clean), *((shift, ask(shift.rows, shift.labels)) for shift in data.shifts)]
     labelled = [answers for shift, answers in answered[1:] if shift.labels is not None]
+    scores, windows = [], []
     for shift, answers in [*answered, (Shift("all", 0, CLEAN.rows, None), _pooled(labelled))]:
         what = where | {"shift": shift.name, "severity": shift.severity}
         for confidence, values in answers.confidences.items():
-            yield "score", what | {"confidence": confidence} | _judge(values, answers, clean.confidences[confidence])
-        yield "window", what | _summarise(answers)
+            judged = _judge(values, answers, clean.confidences[confidence])
+            scores.append(what | {"confidence": confidence} | judged)
+        windows.append(what | {"calibration_rows": len(data.calibration.labels)} | _summarise(answers))
+    return Outcome(scores, windows, _rows(data.identities, answered))
 
 
 def _train(data: StudySet, estimator: ChainzRuleClassifier, seed: int, others: int) -> Subject:
@@ -77,12 +94,12 @@ def _questioner(subject: Subject, held_out: Floats) -> Callable[[Floats, NDArray
     Distances are given as they are, and as the two-sided p-value among calibration rows that typicality is: a
     comparison with typicality must be one of what the distance is taken on.
     """
-    functions = logit_confidences(subject) | geometry_confidences(subject)
+    functions = logit_confidences(subject) | geometry_confidences(subject) | signature_confidences(subject)
     calibration = subject.view(held_out)
     scales = {
         name: ConformalScale.fit(-function(calibration).numpy())
         for name, function in functions.items()
-        if name.startswith(("mahalanobis", "knn"))
+        if name.startswith(("mahalanobis", "knn", "signature"))
     }
 
     def ask(rows: Floats, labels: NDArray[np.int64] | None) -> Answers:
@@ -115,6 +132,25 @@ def _pooled(parts: list[Answers]) -> Answers:
         np.concatenate([part.wrong for part in parts]),
         {name: np.concatenate([part.confidences[name] for part in parts]) for name in names},
         np.concatenate([part.tail_ratio for part in parts]),
+    )
+
+
+def _rows(identities: NDArray[np.int64], answered: Sequence[tuple[Shift, Answers]]) -> Rows:
+    """Return the answers to the unshifted rows, which come first, and to every shift, row by row."""
+    pooled = _pooled([answers for _, answers in answered])
+    sizes = [len(answers.wrong) for _, answers in answered]
+    own = [
+        number * SOURCE + np.arange(size) if shift.own_rows else identities
+        for number, ((shift, _), size) in enumerate(zip(answered, sizes, strict=True))
+    ]
+    return Rows(
+        identity=np.concatenate(own),
+        shift=np.repeat(np.arange(len(answered)), sizes),
+        names=np.array([shift.name for shift, _ in answered]),
+        severity=np.array([shift.severity for shift, _ in answered]),
+        labelled=np.array([shift is CLEAN or shift.labels is not None for shift, _ in answered]),
+        wrong=pooled.wrong,
+        confidences={name: compact(name, part) for name, part in pooled.confidences.items() if name not in BOUNDS},
     )
 
 

@@ -1,24 +1,37 @@
-"""Running a study: one file a run, so that it goes on where it stopped."""
+"""Running a study: files for each run, so that it goes on where it stopped."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import torch
 from rich.progress import track
 
 from model_export.studies.reliability import ACTIVATIONS, run
+from model_export.studies.rows import Rows
 
-KINDS = ("score", "window")
+KINDS = ("score.csv", "window.csv", "rows.npz")
 
 
-def run_all(names: Sequence[str], seeds: int, folder: Path) -> dict[str, pd.DataFrame]:
-    """Run what `folder` does not hold yet, and return all records by kind, "score" and "window".
+class Records(NamedTuple):
+    """What all runs have left behind."""
+
+    scores: pd.DataFrame
+    """a row for each confidence on each shift in each run"""
+    windows: pd.DataFrame
+    """a row for each shift in each run"""
+    rows: Callable[[str, str], list[Rows]]
+    """by data set and activation: one for each seed, read when asked for"""
+
+
+def run_all(names: Sequence[str], seeds: int, folder: Path) -> Records:
+    """Run what `folder` does not hold yet, and return all records.
 
     Args:
         names: of the data sets, as `STUDIES` has them.
         seeds: 0 to seeds − 1 are run.
-        folder: holds a file for each run; remove it to start anew.
+        folder: holds the files of each run; remove it to start anew.
     """
     folder.mkdir(parents=True, exist_ok=True)
     planned = [(name, seed, activation) for name in names for seed in range(seeds) for activation in ACTIVATIONS]
@@ -26,24 +39,29 @@ def run_all(names: Sequence[str], seeds: int, folder: Path) -> dict[str, pd.Data
     torch.set_num_threads(1)
     for plan in track(planned, description="runs"):
         _run_once(plan, folder)
-    return {kind: pd.concat(_read(planned, folder, kind), ignore_index=True) for kind in KINDS}
+    scores, windows = (
+        pd.concat([pd.read_csv(_file(plan, folder, kind)) for plan in planned], ignore_index=True) for kind in KINDS[:2]
+    )
+
+    def rows(name: str, activation: str) -> list[Rows]:
+        return [Rows.load(_file((name, seed, activation), folder, "rows.npz")) for seed in range(seeds)]
+
+    return Records(scores, windows, rows)
 
 
 def _file(plan: tuple[str, int, str], folder: Path, kind: str) -> Path:
     name, seed, activation = plan
-    return folder / f"{name}-{activation}-{seed}-{kind}.csv"
+    return folder / f"{name}-{activation}-{seed}-{kind}"
 
 
 def _run_once(plan: tuple[str, int, str], folder: Path) -> None:
-    if _file(plan, folder, KINDS[-1]).exists():
+    score, window, rows = (_file(plan, folder, kind) for kind in KINDS)
+    if score.exists() and window.exists() and rows.exists():
         return
-    records = pd.DataFrame(run(*plan), columns=["kind", "record"])
-    for kind in KINDS:
-        found = records.loc[records["kind"] == kind, "record"]
-        target = _file(plan, folder, kind)
-        pd.DataFrame(list(found)).to_csv(target.with_suffix(".part"), index=False)
-        target.with_suffix(".part").rename(target)
-
-
-def _read(planned: Sequence[tuple[str, int, str]], folder: Path, kind: str) -> Iterator[pd.DataFrame]:
-    return (pd.read_csv(_file(plan, folder, kind)) for plan in planned)
+    outcome = run(*plan)
+    parts = [file.with_suffix(".part") for file in (score, window, rows)]
+    pd.DataFrame(outcome.scores).to_csv(parts[0], index=False)
+    pd.DataFrame(outcome.windows).to_csv(parts[1], index=False)
+    outcome.rows.save(parts[2])
+    for part, file in zip(parts, (score, window, rows), strict=True):
+        part.rename(file)

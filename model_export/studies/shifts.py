@@ -22,6 +22,8 @@ class Shift(NamedTuple):
     rows: Floats
     labels: NDArray[np.int64] | None
     """None where the rows are of no known class"""
+    own_rows: bool = False
+    """Whether the rows come from elsewhere, and not from the test rows, one from each in their order"""
 
 
 def table_shifts(rows: Floats, labels: NDArray[np.int64], training: Floats, seed: int) -> Iterator[Shift]:

@@ -38,6 +38,8 @@ class StudySet(NamedTuple):
     calibration: Part
     test: Part
     shifts: tuple[Shift, ...]
+    identities: Codes
+    """of the test rows: the same row has the same under every seed"""
 
 
 class Study(NamedTuple):
@@ -67,7 +69,7 @@ def load_pima(seed: int) -> StudySet:
     training, calibration, test = parts
     columns = {name: index for index, name in enumerate(UNITS)}
     shifts = (*table_shifts(*test, training.rows, seed), *unit_mistakes(*test, columns, UNIT_MISTAKES))
-    return StudySet(training, calibration, test, shifts)
+    return StudySet(training, calibration, test, shifts, split.test.table.index.to_numpy(np.int64))
 
 
 def load_sst5(seed: int) -> StudySet:
@@ -88,9 +90,12 @@ def load_sst5(seed: int) -> StudySet:
     ]
     yelp = pd.read_parquet(_file("yelp/test.parquet"))
     yelp = yelp[yelp["text"].str.len() < 300].head(1000)
-    reviews = Shift("Yelp reviews", MODERATE, embed(list(yelp["text"])), yelp["label"].to_numpy(np.int64))
-    prose = Shift("technical prose", 3, embed(technical_prose(1000)), None)
-    return StudySet(training, calibration, test, (*misspelt, reviews, prose, *table_shifts(*test, training.rows, seed)))
+    reviews = Shift(
+        "Yelp reviews", MODERATE, embed(list(yelp["text"])), yelp["label"].to_numpy(np.int64), own_rows=True
+    )
+    prose = Shift("technical prose", 3, embed(technical_prose(1000)), None, own_rows=True)
+    shifts = (*misspelt, reviews, prose, *table_shifts(*test, training.rows, seed))
+    return StudySet(training, calibration, test, shifts, np.arange(len(codes)))
 
 
 def load_mnist(seed: int) -> StudySet:
@@ -102,8 +107,8 @@ def load_mnist(seed: int) -> StudySet:
     images, digits = _read_idx("t10k")
     sample = np.random.default_rng(0).permutation(np.flatnonzero(digits < 8))[:2000]
     test = Part(images[sample], digits[sample])
-    new = Shift("digits 8 and 9", MODERATE, images[digits >= 8][:1000], None)
-    return StudySet(training, calibration, test, (new, *image_shifts(*test, 28, seed)))
+    new = Shift("digits 8 and 9", MODERATE, images[digits >= 8][:1000], None, own_rows=True)
+    return StudySet(training, calibration, test, (new, *image_shifts(*test, 28, seed)), sample)
 
 
 STUDIES = {

@@ -1,61 +1,39 @@
-"""A whole study on a small made-up set."""
-
-import pandas as pd
+import numpy as np
 import pytest
 
-from model_export.studies import reliability, runs
-from model_export.studies.report import foresight, markdown, summarise
-from model_export.studies.shifts import table_shifts
-from model_export.studies.study_sets import STUDIES, Part, Study, StudySet
-from model_export.training import ChainzRuleClassifier
-from tests.conftest import codes_of, make_table
+from model_export.studies import metrics, reliability
+from model_export.studies.rows import SOURCE, Rows
+from model_export.studies.runs import Records
 
 
-def load(seed: int) -> StudySet:
-    def part(rows: int, number: int) -> Part:
-        table, labels = make_table(rows, seed=100 * seed + number)
-        return Part(table.to_numpy(copy=True), codes_of(labels))
-
-    training, calibration, test = part(300, 0), part(200, 1), part(150, 2)
-    return StudySet(training, calibration, test, tuple(table_shifts(*test, training.rows, seed)))
-
-
-@pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
-    folder = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reliability, "OTHER_MEMBERS", 1)
-        patch.setitem(STUDIES, "plant", Study(ChainzRuleClassifier((12,), max_epochs=15), load))
-        found = runs.run_all(["plant"], 1, folder)
-        # A second call reads what the first has written.
-        patch.setattr(runs, "run", None)
-        again = runs.run_all(["plant"], 1, folder)
-    for kind in runs.KINDS:
-        pd.testing.assert_frame_equal(found[kind], again[kind])
-    return found
-
-
-def test_every_confidence_is_judged_on_every_shift(records: dict[str, pd.DataFrame]) -> None:
-    scores = records["score"]
+def test_every_confidence_is_judged_on_every_shift(records: Records) -> None:
+    scores = records.scores
     assert set(scores["activation"]) == set(reliability.ACTIVATIONS)
     polynomial = scores[scores["activation"] == "polynomial"]
     assert polynomial.groupby("confidence").size().nunique() == 1
-    assert len(polynomial.groupby(["shift", "severity"])) == 14
+    assert len(polynomial.groupby(["shift", "severity"])) == 15
     assert {"reliability", "typicality", "msp", "ensemble", "knn_inputs, two-sided"} <= set(scores["confidence"])
 
 
-def test_the_bounds_hold(records: dict[str, pd.DataFrame]) -> None:
-    summary = summarise(records["score"]).xs(("plant", "polynomial"))
-    auroc, augrc = summary["errors_auroc"].to_dict(), summary["errors_augrc"].to_dict()
-    assert auroc["oracle"] == 1
-    assert min(augrc.values()) == augrc["oracle"]
-    assert auroc["random"] == pytest.approx(0.5, abs=0.15)
-    assert summary["detection"].to_dict()["typicality"] > 0.7
+def test_a_row_keeps_its_identity_over_the_shifts(polynomial: Rows) -> None:
+    assert polynomial.names.tolist()[0] == "none"
+    assert polynomial.names.tolist()[-1] == "strangers"
+    for shift, name in enumerate(polynomial.names):
+        own = name == "strangers"
+        expected = np.arange(150) + (shift * SOURCE if own else 0)
+        np.testing.assert_array_equal(polynomial.identity[polynomial.shift == shift], expected)
+        assert polynomial.labelled[shift] != own
+    assert polynomial.wrong[polynomial.shift == len(polynomial.names) - 1].all()
 
 
-def test_the_report_holds_every_table(records: dict[str, pd.DataFrame]) -> None:
-    text = markdown(records["score"], records["window"])
-    for words in ("## plant, polynomial", "## plant, relu", "| typicality |", "shrink", "Foretelling"):
-        assert words in text
-    assert "nan" not in text
-    assert foresight(records["window"]).shape == (3, 4)
+@pytest.mark.parametrize("confidence", ["reliability", "msp", "knn_inputs, two-sided", "ensemble", "energy"])
+def test_rows_rank_as_the_records_of_their_run_say(records: Records, polynomial: Rows, confidence: str) -> None:
+    run = records.scores.query("activation == 'polynomial' and seed == 0 and confidence == @confidence")
+    for shift, part in {"none": polynomial.unshifted, "all": polynomial.pooled}.items():
+        found = metrics.augrc(polynomial.confidences[confidence][part], polynomial.wrong[part])
+        assert found == pytest.approx(run[run["shift"] == shift]["augrc"].item(), abs=1e-5)
+
+
+def test_bounds_are_not_kept_row_by_row(records: Records, polynomial: Rows) -> None:
+    everything = set(records.scores.query("activation == 'polynomial'")["confidence"])
+    assert everything - set(polynomial.confidences) == {"random", "oracle"}
