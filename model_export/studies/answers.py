@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from model_export.studies.bootstrap import LEVEL
-from model_export.studies.tables import interval
+from model_export.studies.tables import interval, p_value
 
 
 def adds_to_margin(conditional: pd.DataFrame) -> Iterator[str]:
@@ -49,8 +49,8 @@ def conditional_table(conditional: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "effect": _over_seeds(conditional, "effect"),
-            "p": conditional["p"].map("{:.3f}".format),
-            "p (Holm)": conditional["p_holm"].map("{:.3f}".format),
+            "p": conditional["p"].map(p_value),
+            "p (Holm)": conditional["p_holm"].map(p_value),
             "gain in AUROC": _over_seeds(conditional, "gain"),
         }
     ).set_index(pd.MultiIndex.from_frame(conditional[["set", "activation", "rows", "addition"]]))

@@ -42,7 +42,8 @@ class Resamples:
     def __init__(self, identities: Codes, resamples: int = RESAMPLES, seed: int = SEED) -> None:
         generator = np.random.default_rng(seed)
         self.known = np.unique(identities)
-        self.counts = np.ones((len(self.known), resamples + 1))
+        # Whole numbers, and so are their sums and products below: float32 holds them exactly up to 2²⁴.
+        self.counts = np.ones((len(self.known), resamples + 1), dtype=np.float32)
         sources = self.known // SOURCE
         for source in np.unique(sources):
             members = np.flatnonzero(sources == source)
@@ -59,26 +60,26 @@ class Resamples:
         """Return `metrics.failure_auroc` in every resample [B + 1] of rows [N]; ties count half."""
         cluster = np.searchsorted(self.known, identity)
         order = np.argsort(confidence[~wrong], kind="stable")
-        right, wrongs = cluster[~wrong][order], cluster[wrong]
+        right, errors = cluster[~wrong][order], cluster[wrong]
         ranked = confidence[~wrong][order]
         below, up_to = (np.searchsorted(ranked, confidence[wrong], side) for side in ("left", "right"))
-        return np.concatenate([_auroc(counts[right], counts[wrongs], below, up_to) for counts in self._blocks()])
+        return np.concatenate([_auroc(counts[right], counts[errors], below, up_to) for counts in self._blocks()])
 
-    def _blocks(self) -> Iterator[Floats]:
+    def _blocks(self) -> Iterator[NDArray[np.float32]]:
         for start in range(0, self.counts.shape[1], _COLUMNS):
             yield np.ascontiguousarray(self.counts[:, start : start + _COLUMNS])
 
 
-def _auroc(right: Floats, wrong: Floats, below: Codes, up_to: Codes) -> Floats:
+def _auroc(right: NDArray[np.float32], wrong: NDArray[np.float32], below: Codes, up_to: Codes) -> Floats:
     """Return AUROCs [b] from the weights of right rows by ascending confidence [R, b] and of wrong ones [W, b].
 
     `below` and `up_to` [W] count the right rows with less than a wrong one's confidence, and with at most that.
     """
-    cumulated = np.zeros((len(right) + 1, right.shape[1]))
+    cumulated = np.zeros((len(right) + 1, right.shape[1]), dtype=np.float32)
     np.cumsum(right, axis=0, out=cumulated[1:])
-    total = cumulated[-1]
-    passed = np.einsum("wb,wb->b", wrong, cumulated[below]) + np.einsum("wb,wb->b", wrong, cumulated[up_to])
-    share: Floats = 1 - passed / (2 * total * wrong.sum(0))
+    passed = (wrong * (cumulated[below] + cumulated[up_to])).sum(0, dtype=np.float64)
+    pairs = cumulated[-1].astype(np.float64) * wrong.sum(0, dtype=np.float64)
+    share: Floats = 1 - passed / (2 * pairs)
     return share
 
 

@@ -85,7 +85,8 @@ def _tests(comparisons: pd.DataFrame) -> Iterator[str]:
         "the row of the table). What varies is the test set; networks and shifts stay as they are. Of one prediction's "
         "errors AUGRC is a function of AUROC and the error rate, so its tests, in `comparisons.csv` with those of the "
         "other kinds of network, say nearly the same. * p < 0.05, two-sided, after Holm's correction over all "
-        "baselines of one question, metric, data set and kind of network.",
+        "baselines of one question, metric, data set and kind of network; no p-value of so many resamples is below "
+        f"{2 / (RESAMPLES + 1):.4f} before it.",
     )
     single = comparisons[(comparisons["signal"] == "reliability") & (comparisons["metric"] == "auroc")]
     for question, words in QUESTIONS.items():

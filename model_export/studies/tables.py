@@ -66,6 +66,11 @@ def interval(difference: float, low: float, high: float) -> str:
     return f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
+def p_value(p: float) -> str:
+    """Return a p-value as it stands in a table's cell."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def markdown_table(frame: pd.DataFrame) -> str:
     """Return `frame`, index included, as a Markdown table."""
     flat = frame.reset_index()

@@ -4,7 +4,16 @@ import pytest
 from scipy.stats import ks_2samp
 
 from model_export.studies.runs import Records
-from model_export.studies.tables import foresight, interval, markdown_table, noticed, summarise, uniformity, unshifted
+from model_export.studies.tables import (
+    foresight,
+    interval,
+    markdown_table,
+    noticed,
+    p_value,
+    summarise,
+    uniformity,
+    unshifted,
+)
 
 
 def test_the_bounds_hold(records: Records) -> None:
@@ -44,4 +53,5 @@ def test_uniformity_is_the_two_sample_test_of_what_typicality_ranks() -> None:
 def test_a_table_is_markdown() -> None:
     frame = pd.DataFrame({"a": [1.0, None]}, index=pd.Index(["x", "y"], name="key"))
     assert markdown_table(frame).splitlines() == ["| key | a |", "| --- | --- |", "| x | 1.0 |", "| y |  |"]
+    assert [p_value(p) for p in (0.0004, 0.0123)] == ["< 0.001", "0.012"]
     assert interval(0.1234, -0.01, 0.2) == "+0.123 (-0.010 to +0.200)"
