@@ -64,9 +64,7 @@ def risk_coverage_figure(records: Records, file: Path) -> None:
         for panel in axes[-1]:
             panel.set_xlabel("coverage: share accepted")
         handles, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(
-            handles, labels, loc="outside lower center", ncols=min(len(labels), 2 * len(names)), frameon=False
-        )
+        figure.legend(handles, labels, loc="outside lower center", ncols=2 * len(names) - 1, frameon=False)
         figure.savefig(file, metadata={"Date": None})
 
 
