@@ -75,7 +75,7 @@ def _panel(panel: Axes, seeds: Sequence[Rows], shift: str, distance: str) -> Non
         panel.plot(COVERAGE, risks, color=line.colour, linestyle=line.dashes, linewidth=line.width, label=line.label)
     panel.text(0.03, 0.97, f"best distance:\n{distance}", transform=panel.transAxes, va="top", fontsize=9)
     panel.set_xlim(0, 1)
-    panel.set_ylim(0, panel.get_ylim()[1] * 1.12)
+    panel.set_ylim(0, panel.get_ylim()[1] * 1.25)
     panel.grid(color="#dddddd", linewidth=0.6)
     panel.spines[["top", "right"]].set_visible(False)
 
