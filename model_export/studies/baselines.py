@@ -81,8 +81,8 @@ def signature_confidences(subject: Subject) -> dict[str, Confidence]:
     }
 
     def of(place: Callable[[View], tuple[Tensor, ...]]) -> Confidence:
-        signature = Signature.fit(place(subject.training)[0].numpy())
-        return lambda view: -signature(place(view)[0])
+        signature = Signature.fit(place(subject.training), subject.training.logits.argmax(1).numpy())
+        return lambda view: -signature(place(view))
 
     return {f"signature_{name}": of(place) for name, place in places.items()}
 

@@ -12,7 +12,7 @@ from model_export.studies.rows import Bools, Floats, Rows
 NO_BASELINES = ("reliability", "ensemble", "signature")
 """How the names begin of what the score is not compared with as a single baseline."""
 
-SAME_DISTANCE = tuple(f"signature_{place}, two-sided" for place in ("preactivations", "activations", "inputs"))
+SAME_DISTANCE = tuple(f"signature_{place}, one-sided" for place in ("preactivations", "activations", "inputs"))
 """Typicality's distance and p-value, taken on something else than the derivatives."""
 
 FAMILY = ["set", "activation", "question", "metric"]

@@ -24,6 +24,9 @@ ACTIVATIONS = ("polynomial", "relu", "gelu")
 OTHER_MEMBERS = 4
 """of a five-member ensemble, the upper bound"""
 
+SIDES = {"mahalanobis": "two", "knn": "two", "signature": "one"}
+"""How the names of distances begin, and from which sides one may be strange: the signature's says it by its size."""
+
 CLEAN = Shift("none", 0, np.empty((0, 0)), None)
 
 BOUNDS = ("random", "oracle")
@@ -91,15 +94,16 @@ def _train(data: StudySet, estimator: ChainzRuleClassifier, seed: int, others: i
 def _questioner(subject: Subject, held_out: Floats) -> Callable[[Floats, NDArray[np.int64] | None], Answers]:
     """Return a function that answers raw rows with their labels; what a confidence must fit is fitted here, once.
 
-    Distances are given as they are, and as the two-sided p-value among calibration rows that typicality is: a
-    comparison with typicality must be one of what the distance is taken on.
+    Distances are given as they are, and as p-values among calibration rows, as typicality is one: a comparison with
+    typicality must be one of what the distance is taken on.
     """
     functions = logit_confidences(subject) | geometry_confidences(subject) | signature_confidences(subject)
     calibration = subject.view(held_out)
     scales = {
-        name: ConformalScale.fit(-function(calibration).numpy())
+        f"{name}, {sides}-sided": (name, ConformalScale.fit(-function(calibration).numpy(), two_sided=sides == "two"))
+        for kind, sides in SIDES.items()
         for name, function in functions.items()
-        if name.startswith(("mahalanobis", "knn", "signature"))
+        if name.startswith(kind)
     }
 
     def ask(rows: Floats, labels: NDArray[np.int64] | None) -> Answers:
@@ -108,7 +112,7 @@ def _questioner(subject: Subject, held_out: Floats) -> Callable[[Floats, NDArray
         label = scores.label.numpy()
         confidences = {name: function(view).numpy() for name, function in functions.items()}
         confidences |= {
-            f"{name}, two-sided": scale(torch.from_numpy(-confidences[name])).numpy() for name, scale in scales.items()
+            scaled: scale(torch.from_numpy(-confidences[name])).numpy() for scaled, (name, scale) in scales.items()
         }
         confidences |= {
             "reliability": scores.reliability.numpy(),

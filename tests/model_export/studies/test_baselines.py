@@ -81,8 +81,9 @@ def test_the_tenth_neighbour_is_the_tenth(subject: Subject, view: View) -> None:
 def test_the_signature_elsewhere_is_the_signature(subject: Subject, view: View) -> None:
     found = signature_confidences(subject)
     assert set(found) == {"signature_preactivations", "signature_activations", "signature_inputs"}
-    expected = Signature.fit(subject.training.preactivations[0].numpy())(view.preactivations[0])
+    training = subject.training
+    expected = Signature.fit(training.preactivations, training.logits.argmax(1).numpy())(view.preactivations)
     torch.testing.assert_close(-found["signature_preactivations"](view), expected)
     orders = {name: tuple(function(view).argsort().tolist()) for name, function in found.items()}
-    orders["typicality"] = tuple((-subject.scorer.signature(view.derivatives[0])).argsort().tolist())
+    orders["typicality"] = tuple((-subject.scorer.signature(view.derivatives)).argsort().tolist())
     assert len(set(orders.values())) == 4
