@@ -14,8 +14,9 @@ from service import __version__
 from service.core import Core, follow_repository
 from service.monitoring.context import RequestContext
 from service.monitoring.middleware import RequestMetrics
-from service.protocol import documentation, error_responses
+from service.protocol import documentation
 from service.protocol.authentication import Authentication, Keys
+from service.protocol.error_responses import ErrorAnswers, Failures
 from service.protocol.exchange import BodyLimits, Exchange
 from service.protocol.open_inference import open_inference_router
 from service.protocol.predict import predict_router
@@ -43,6 +44,8 @@ def create_app(core: Core) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        # FastAPI can export traces, metrics and errors by itself: what leaves this process is for the settings to say.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     exchange = Exchange(
         core.engine,
@@ -60,16 +63,19 @@ def create_app(core: Core) -> FastAPI:
         """Return every metric in Prometheus's text format."""
         return Response(core.metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
-    error_responses.install(app, core.metrics)
+    answers = ErrorAnswers(core.metrics)
+    answers.install(app)
     documentation.install(app, core.repository)
     # The last one added is the first that a request meets.
     app.add_middleware(
         Authentication,
         keys=Keys(settings.client_keys),
         admin_keys=Keys(settings.repository_keys),
+        answers=answers,
         public_health=settings.public_health,
         public_metrics=settings.public_metrics,
     )
+    app.add_middleware(Failures, answers=answers)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

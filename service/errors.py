@@ -86,6 +86,12 @@ class BodyTooLargeError(ServiceError):
     code = "body_too_large"
 
 
+class HeadTooLargeError(ServiceError):
+    """The request line and headers are over the limit in bytes."""
+
+    code = "head_too_large"
+
+
 class ClientGoneError(ServiceError):
     """The client hung up before its request was whole."""
 

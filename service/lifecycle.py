@@ -13,7 +13,7 @@ from service.core import make_core
 from service.inference.health import Health
 from service.monitoring.logs import configure_logs
 from service.settings import Settings
-from service.transport import bounded
+from service.transport import Bounds, bounded
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ def serve(settings: Settings) -> None:
         create_app(core),
         host=settings.host,
         port=settings.port,
-        http=bounded(settings.max_header_bytes, settings.receive_seconds),
+        http=bounded(Bounds(settings.max_header_bytes, settings.receive_seconds, core.metrics.record_error)),
         ws="none",
         log_config=None,
         access_log=False,

@@ -1,31 +1,62 @@
 """uvicorn's HTTP/1.1 with bounds that it lacks: on a request's head, in bytes and in seconds."""
 
 import asyncio
-from typing import Any, ClassVar
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any, ClassVar, NamedTuple
 
-import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from service.errors import HeadTooLargeError, MalformedRequestError, ServiceError, TooSlowError
+from service.protocol.error_responses import error_response
+
+_LINGER_SECONDS = 1.0
+"""After a refusal the client may go on sending for so long; a connection closed at once would be reset, and the refusal
+lost with it."""
+
+
+class _At(Enum):
+    """What the next byte belongs to."""
+
+    NOTHING = auto()
+    """before, between and after requests"""
+    HEAD = auto()
+    BODY = auto()
+
+
+class Bounds(NamedTuple):
+    """What a client may take of a connection."""
+
+    max_header_bytes: int
+    receive_seconds: float
+    refused: Callable[[ServiceError], None]
+    """told of every refusal"""
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """One connection. A head that is too large gets 431, one that is not whole in time 408; the connection then ends.
 
+    It also ends, without a word, when nothing is asked in time after it was opened, or when a body that no answer
+    waited for does not end in time. Refusals never cut into an answer under way: they wait for its end.
+
     uvicorn makes the instances, so the bounds stand on a subclass, see `bounded`.
     """
 
-    max_header_bytes: ClassVar[int] = 32 * 2**10
-    receive_seconds: ClassVar[float] = 30.0
+    bounds: ClassVar[Bounds]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._in_head = True
+        self._at = _At.NOTHING
         self._head_bytes = 0
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._begun = False
+        """Whether a head began within what came last, after something else."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._refusal: ServiceError | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Start the clock: a client that connects is to ask for something."""
         super().connection_made(transport)
-        self._head_timer = self.loop.call_later(self.receive_seconds, self._head_is_late)
+        self._start_timer(self.bounds.receive_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
@@ -34,52 +65,133 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came, unless it makes the head too large."""
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_timer is None:
-                self._head_timer = self.loop.call_later(self.receive_seconds, self._head_is_late)
+        if self._refusal is not None:
+            return
+        if self._at is not _At.BODY:
+            self._start_timer(self.bounds.receive_seconds)
+        self._begun = False
         super().data_received(data)
-        # What came may have ended the head and brought a large body: only a head still open is judged.
-        if self._in_head and self._head_bytes > self.max_header_bytes and not self.transport.is_closing():
-            self._refuse(
-                b"431 Request Header Fields Too Large",
-                f"the request line and headers are over the limit of {self.max_header_bytes} bytes",
-            )
+        if self._at is _At.HEAD and self._refusal is None:
+            self._start_timer(self.bounds.receive_seconds)
+            # Beside its beginning there may stand the end of another request: that piece is counted when it is whole.
+            self._head_bytes += 0 if self._begun else len(data)
+            if self._head_bytes > self.bounds.max_header_bytes:
+                self._refuse(self._too_large())
 
     def on_message_begin(self) -> None:
         """Note that a head begins."""
-        super().on_message_begin()
-        self._in_head = True
+        if self._refusal is None:
+            super().on_message_begin()
+            self._at, self._head_bytes, self._begun = _At.HEAD, 0, True
 
     def on_headers_complete(self) -> None:
-        """Note that the head is whole."""
-        self._in_head = False
+        """Begin to answer, unless the head is too large or its body could not be read."""
+        if self._refusal is not None:
+            return
         self._stop_timer()
-        super().on_headers_complete()
+        names = {name for name, _ in self.headers}
+        if (
+            len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            > self.bounds.max_header_bytes
+        ):
+            self._refuse(self._too_large())
+        elif self.parser.should_upgrade() and names & {b"content-length", b"transfer-encoding"}:
+            # The parser takes what follows such a head for another protocol, not for a body.
+            self._refuse(MalformedRequestError("a body cannot come with an upgrade: send it as plain HTTP/1.1"))
+        else:
+            self._at = _At.BODY
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body."""
+        if self._refusal is None:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Note that what comes next is a head."""
-        super().on_message_complete()
-        self._in_head, self._head_bytes = True, 0
+        if self._refusal is None:
+            super().on_message_complete()
+            self._stop_timer()
+            self._at = _At.NOTHING
+
+    def on_response_complete(self) -> None:
+        """Say what had to wait for the answer's end; give a body that was not needed a time to end."""
+        super().on_response_complete()
+        if self.transport.is_closing() or not self._is_idle:
+            return
+        if self._refusal is not None:
+            self._say(self._refusal)
+        elif self._at is _At.BODY:
+            self._start_timer(self.bounds.receive_seconds)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words
+        """Refuse what is not HTTP, in the service's own words."""
+        if self._refusal is None:
+            self._refuse(MalformedRequestError("this is not a request of HTTP/1.1"))
+
+    @property
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _start_timer(self, seconds: float) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(seconds, self._is_late)
 
     def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    def _head_is_late(self) -> None:
-        self._head_timer = None
-        if not self.transport.is_closing():
-            self._refuse(b"408 Request Timeout", f"no request came whole within {self.receive_seconds:g} s")
+    def _is_late(self) -> None:
+        self._timer = None
+        if self._refusal is not None:
+            self.transport.close()
+        elif not self._is_idle:
+            # While an answer is under way uvicorn may have stopped reading what comes after it.
+            self._start_timer(self.bounds.receive_seconds)
+        elif self._at is _At.HEAD:
+            self._refuse(
+                TooSlowError(
+                    f"no request came whole within {self.bounds.receive_seconds:g} s, the limit of receive_seconds"
+                )
+            )
+        else:
+            self.transport.close()
 
-    def _refuse(self, status: bytes, message: str) -> None:
-        content = orjson.dumps({"error": message})
-        head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-        self.transport.write(head % (status, len(content)) + content)
-        self.transport.close()
+    def _too_large(self) -> ServiceError:
+        return HeadTooLargeError(
+            f"the request line and headers are over the limit of {self.bounds.max_header_bytes} bytes: "
+            "send fewer or shorter headers, or raise max_header_bytes"
+        )
+
+    def _refuse(self, error: ServiceError) -> None:
+        self._stop_timer()
+        self._refusal = error
+        self.bounds.refused(error)
+        if self._is_idle:
+            self._say(error)
+        elif self._at is _At.BODY:
+            # What is being answered is itself at fault.
+            if self.cycle.response_started or self.pipeline:
+                self.transport.close()
+            else:
+                self._say(error)
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+
+    def _say(self, error: ServiceError) -> None:
+        answer = error_response(getattr(self, "url", b"").decode("latin-1"), error, {"connection": "close"})
+        headers = b"".join(
+            b"%b: %b\r\n" % header for header in (*self.server_state.default_headers, *answer.raw_headers)
+        )
+        self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[answer.status_code], headers, bytes(answer.body)))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self._start_timer(_LINGER_SECONDS)
+        else:
+            self.transport.close()
 
 
-def bounded(max_header_bytes: int, receive_seconds: float) -> type[BoundedProtocol]:
+def bounded(bounds: Bounds) -> type[BoundedProtocol]:
     """Return the protocol with these bounds."""
-    bounds = {"max_header_bytes": max_header_bytes, "receive_seconds": receive_seconds}
-    return type("BoundedProtocol", (BoundedProtocol,), bounds)
+    return type("BoundedProtocol", (BoundedProtocol,), {"bounds": bounds})

@@ -14,7 +14,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from service.errors import ERROR_CODES
+from service.errors import ERROR_CODES, ServiceError
 from service.inference.engine import Dispatch, Engine, Reason
 from service.inference.model import Model, Scores
 from service.inference.repository import Repository
@@ -214,6 +214,15 @@ class Metrics:
         if key not in self._by_model:
             self._by_model[key] = ModelMetrics(self, model)
         return self._by_model[key]
+
+    def record_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count and time a request that was answered; all but `seconds` are labels, and none may be a client's text."""
+        self.requests.labels(route, method, str(status)).inc()
+        self.request_seconds.labels(route, method).observe(seconds)
+
+    def record_error(self, error: ServiceError) -> None:
+        """Count a request that was refused or failed."""
+        self.errors.labels(error.code).inc()
 
     def record_batch(self, dispatch: Dispatch) -> None:
         """Count a run of the engine."""

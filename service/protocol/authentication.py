@@ -7,7 +7,7 @@ from hmac import compare_digest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import ForbiddenError, ServiceError, UnauthorizedError
-from service.protocol.error_responses import error_response
+from service.protocol.error_responses import ErrorAnswers
 
 HEALTH_PREFIX, METRICS_PATH, REPOSITORY_PREFIX = "/v2/health/", "/metrics", "/v2/repository/"
 
@@ -40,12 +40,21 @@ class Authentication:
         admin_keys: of those who may load and unload models; none turns that off.
         public_health: whether health is answered to anyone.
         public_metrics: whether /metrics is.
+        answers: how a refusal is answered.
     """
 
     def __init__(
-        self, app: ASGIApp, keys: Keys, admin_keys: Keys, *, public_health: bool, public_metrics: bool
+        self,
+        app: ASGIApp,
+        keys: Keys,
+        admin_keys: Keys,
+        answers: ErrorAnswers,
+        *,
+        public_health: bool,
+        public_metrics: bool,
     ) -> None:
         self._app = app
+        self._answers = answers
         self._keys = keys
         self._admin_keys = admin_keys
         self._public_health = public_health
@@ -54,7 +63,7 @@ class Authentication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
         if scope["type"] == "http" and (refusal := self._refusal(scope)) is not None:
-            await error_response(scope["path"], refusal)(scope, receive, send)
+            await self._answers.answer(scope, refusal)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

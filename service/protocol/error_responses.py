@@ -1,6 +1,8 @@
 """What each error means over HTTP, in one place."""
 
+import json
 import logging
+from collections.abc import Mapping
 from typing import cast
 
 import orjson
@@ -8,11 +10,16 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import errors
 from service.monitoring.metrics import Metrics
+from service.monitoring.middleware import route_of
 
 _log = logging.getLogger(__name__)
+
+_LONGEST_PATH = 200
+"""What a client wrote is repeated to it up to this length."""
 
 STATUSES: dict[type[errors.ServiceError], int] = {
     errors.RouteNotFoundError: 404,
@@ -26,6 +33,7 @@ STATUSES: dict[type[errors.ServiceError], int] = {
     errors.NonFiniteValueError: 400,
     errors.BodyTooLargeError: 413,
     errors.TooManyRowsError: 413,
+    errors.HeadTooLargeError: 431,
     errors.ClientGoneError: 499,
     errors.TooSlowError: 408,
     errors.UnsupportedEncodingError: 415,
@@ -40,7 +48,11 @@ STATUSES: dict[type[errors.ServiceError], int] = {
 """Anything else is a 500. Nobody is left to read the 499; it is nginx's, and keeps such requests out of the 5xx."""
 
 
-def error_response(path: str, error: errors.ServiceError, headers: dict[str, str] | None = None) -> Response:
+CODE_KEY = "chainzrule.error"
+"""Where a request's scope holds the code of the error it was answered with."""
+
+
+def error_response(path: str, error: errors.ServiceError, headers: Mapping[str, str] | None = None) -> Response:
     """Return the answer for `error`: a string under /v2, where that is the protocol, and an object elsewhere."""
     headers = dict(headers or {})
     match error:
@@ -50,46 +62,102 @@ def error_response(path: str, error: errors.ServiceError, headers: dict[str, str
             headers["retry-after"] = "1"
         case errors.UnauthorizedError():
             headers["www-authenticate"] = "Bearer"
+        case errors.UnsupportedEncodingError():
+            headers["accept-encoding"] = "gzip, deflate"
+        case errors.TooSlowError():
+            headers["connection"] = "close"
     content: object = error.message
     if not (path == "/v2" or path.startswith("/v2/")):
         content = {"code": error.code, "message": error.message}
         content |= {key: value for key in ("row", "field") if (value := getattr(error, key)) is not None}
     return Response(
-        orjson.dumps({"error": content}),
+        _dump({"error": content}),
         status_code=STATUSES.get(type(error), 500),
         media_type="application/json",
         headers=headers,
     )
 
 
-def install(app: FastAPI, metrics: Metrics) -> None:
-    """Answer every error of the service, of the framework and of nobody's foresight in the one shape, and count it."""
+def _dump(content: object) -> bytes:
+    try:
+        return orjson.dumps(content)
+    except TypeError:
+        # A client's text may hold half a surrogate pair, which is no Unicode and has no UTF-8.
+        return json.dumps(content).encode()
 
-    def answer(request: Request, error: errors.ServiceError, headers: dict[str, str] | None = None) -> Response:
-        metrics.errors.labels(error.code).inc()
-        return error_response(request.url.path, error, headers)
 
-    async def service_error(request: Request, error: Exception) -> Response:
-        known = cast("errors.ServiceError", error)
-        if STATUSES.get(type(known), 500) == 500:
-            _log.error("request failed", extra={"code": known.code, "reason": known.message})
-        return answer(request, known)
+class ErrorAnswers:
+    """Answers errors in the one shape, and counts them.
 
-    async def framework_error(request: Request, error: Exception) -> Response:
-        raised = cast("HTTPException", error)
-        known: errors.ServiceError
-        if raised.status_code == 404:
-            known = errors.RouteNotFoundError(f"there is no {request.url.path}; /docs lists what there is")
-        elif raised.status_code == 405:
-            known = errors.MethodNotAllowedError(f"{request.url.path} does not take {request.method}; see /docs")
-        else:
-            known = errors.MalformedRequestError(str(raised.detail))
-        return answer(request, known, dict(raised.headers or {}))
+    Args:
+        metrics: where they are counted.
+    """
 
-    async def unforeseen(request: Request, _error: Exception) -> Response:
-        # Starlette logs the traceback; the client learns only that it is not to blame.
-        return answer(request, errors.ServiceError("the service failed; its log has the reason"))
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
 
-    app.add_exception_handler(errors.ServiceError, service_error)
-    app.add_exception_handler(HTTPException, framework_error)
-    app.add_exception_handler(Exception, unforeseen)
+    def answer(self, scope: Scope, error: errors.ServiceError, headers: Mapping[str, str] | None = None) -> Response:
+        """Return the answer for `error` to the request of `scope`."""
+        self._metrics.record_error(error)
+        scope[CODE_KEY] = error.code
+        return error_response(scope["path"], error, headers)
+
+    def install(self, app: FastAPI) -> None:
+        """Answer every error of the service and of the framework."""
+
+        async def service_error(request: Request, error: Exception) -> Response:
+            known = cast("errors.ServiceError", error)
+            if STATUSES.get(type(known), 500) == 500:
+                _log.error("request failed", extra={"code": known.code, "reason": known.message})
+            return self.answer(request.scope, known)
+
+        async def framework_error(request: Request, error: Exception) -> Response:
+            raised = cast("HTTPException", error)
+            path = request.scope["path"]
+            shown = path if len(path) <= _LONGEST_PATH else path[:_LONGEST_PATH] + "…"
+            known: errors.ServiceError
+            if raised.status_code == 404:
+                known = errors.RouteNotFoundError(f"there is no {shown}; /docs lists what there is")
+            elif raised.status_code == 405:
+                known = errors.MethodNotAllowedError(f"{shown} does not take {request.method}; see /docs")
+            else:
+                known = errors.MalformedRequestError(str(raised.detail))
+            return self.answer(request.scope, known, raised.headers)
+
+        app.add_exception_handler(errors.ServiceError, service_error)
+        app.add_exception_handler(HTTPException, framework_error)
+
+
+class Failures:
+    """Answers what nobody foresaw: the log has the traceback, the client learns only that it is not to blame.
+
+    Args:
+        app: what is called.
+        answers: how errors are answered.
+    """
+
+    def __init__(self, app: ASGIApp, answers: ErrorAnswers) -> None:
+        self._app = app
+        self._answers = answers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:
+            _log.exception("request failed", extra={"route": route_of(scope)})
+            answer = self._answers.answer(scope, errors.ServiceError("the service failed; its log has the reason"))
+            if started:
+                # Half an answer is out: only a broken connection can tell the client.
+                raise
+            await answer(scope, receive, send)

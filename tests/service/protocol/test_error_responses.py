@@ -1,9 +1,13 @@
+import asyncio
+import json
 from collections.abc import Iterator
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from service import errors
-from service.protocol.error_responses import STATUSES, error_response
+from service.monitoring.logs import JsonFormatter
+from service.protocol.error_responses import STATUSES, ErrorAnswers, Failures, error_response
 from tests.conftest import Exported
 from tests.service.client import Service, serving
 
@@ -41,6 +45,94 @@ def test_an_unforeseen_failure_tells_the_client_nothing_of_the_inside(
         assert isinstance(response.json()["error"], kind)
         assert "secret" not in response.text
     assert service.samples()["chainzrule_http_requests_total{method=GET,route=/v1/models/{name},status=500}"] == 1
+
+
+def test_an_unforeseen_failure_is_logged_whole_with_its_request_and_counted(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a secret path")
+
+    monkeypatch.setattr(service.core.repository, "get", fail)
+    caplog.handler.setFormatter(JsonFormatter())
+    answer = service.client.get("/v1/models/plant", headers={"x-request-id": "abc"})
+    assert answer.headers["x-request-id"] == "abc"
+    (line,) = (json.loads(line) for line in caplog.text.splitlines())
+    assert (line["message"], line["request_id"]) == ("request failed", "abc")
+    assert line["route"] == "/v1/models/{name}"
+    assert "RuntimeError: a secret path" in line["exception"]
+    assert service.samples()["chainzrule_errors_total{code=internal_error}"] == 1
+
+
+def test_half_an_answer_that_fails_is_broken_off(service: Service) -> None:
+    async def half(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("a secret path")
+
+    async def run() -> list[Message]:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        with pytest.raises(RuntimeError):
+            await Failures(half, ErrorAnswers(service.core.metrics))({"type": "http", "path": "/"}, send, send)  # type: ignore[arg-type]
+        return sent
+
+    assert [message["type"] for message in asyncio.run(run())] == ["http.response.start"]
+
+
+@pytest.mark.parametrize("host", ["[", "a b", "[::1", "x:99999999", "\xff", ""])
+def test_a_strange_host_header_fails_nothing(service: Service, host: str) -> None:
+    for path, status in (("/nothing", 404), ("/v1/models", 200), ("/docs", 200)):
+        answer = service.client.get(path, headers={b"host": host.encode("latin-1")})
+        assert answer.status_code == status
+
+
+def test_half_a_surrogate_pair_comes_back_as_it_went(service: Service) -> None:
+    answer = service.client.post("/v1/models/plant:predict", content=rb'{"instances": [{"\ud800": 1}]}')
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unknown_feature")
+    assert answer.json()["error"]["field"] == "\ud800"
+
+
+def test_a_long_path_is_not_repeated_whole(service: Service) -> None:
+    answer = service.client.get("/" + "x" * 5000)
+    assert answer.status_code == 404
+    assert len(answer.content) < 400
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "BREW"])
+@pytest.mark.parametrize("path", ["/v1/models", "/metrics", "/v2/health/ready"])
+def test_a_method_that_is_not_taken_is_a_405_that_names_those_that_are(
+    service: Service, method: str, path: str
+) -> None:
+    answer = service.client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+
+
+def test_every_kind_of_refusal_is_counted_by_its_code(service: Service) -> None:
+    before = service.samples()
+    service.client.get("/nothing")
+    service.client.delete("/v1/models")
+    service.client.get("/v1/models/mill")
+    service.client.post("/v1/models/plant:predict", content=b"{")
+    service.client.post("/v1/models/plant:predict", content=b"{")
+    service.client.post("/v2/repository/index")
+    after = service.samples()
+    counted = {
+        key.split("=")[1][:-1]: after[key] - before[key]
+        for key in after
+        if key.startswith("chainzrule_errors_total") and after[key] != before[key]
+    }
+    assert counted == {
+        "not_found": 1,
+        "method_not_allowed": 1,
+        "model_not_found": 1,
+        "malformed_request": 2,
+        "forbidden": 1,
+    }
+    codes = {key for key in after if key.startswith("chainzrule_errors_total")}
+    assert len(codes) == len(errors.ERROR_CODES)
 
 
 def test_an_answer_that_is_not_finite_is_a_500_that_names_the_model(
