@@ -16,6 +16,14 @@ from service.errors import (
 _ANY_HEADER = 32 + zlib.MAX_WBITS
 """zlib's word for "gzip or zlib, whichever the data say"."""
 
+_ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+
+_PIECE = 16 * 2**10
+"""Compressed bytes looked at together: what a member leaves of them is copied once for each member."""
+
+_MOST_MEMBERS = 1024
+"""gzip data may be a chain of members; empty ones cost time and add no bytes to any limit."""
+
 
 async def read_body(request: Request, limit: int, seconds: float) -> bytes:
     """Return the whole body, inflated, refusing it as soon as it is known to be over `limit` bytes.
@@ -33,12 +41,12 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
         ClientGoneError: if the client hangs up.
     """
     announced = request.headers.get("content-length", "0")
-    if not announced.isdecimal():
-        raise MalformedRequestError(f"content-length {announced!r} is not a number of bytes")
+    if not announced.isdecimal() or len(announced) > 18:
+        raise MalformedRequestError("content-length is not a number of bytes")
     if int(announced) > limit:
         raise _too_large(limit)
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"identity", "gzip", "deflate"}:
+    if encoding != "identity" and encoding not in _ENCODINGS:
         raise UnsupportedEncodingError("the body's content-encoding is not read here: send gzip, deflate or none")
     body = bytearray()
     try:
@@ -62,17 +70,28 @@ def inflate(data: bytes, limit: int) -> bytes:
         MalformedRequestError: if it is neither, or cut short.
     """
     inflated = bytearray()
-    while data:
-        stream = zlib.decompressobj(_ANY_HEADER)
-        try:
-            inflated += stream.decompress(data, limit + 1 - len(inflated))
-        except zlib.error as error:
-            raise MalformedRequestError(f"the body is not what its content-encoding says: {error}") from None
-        if len(inflated) > limit:
-            raise _too_large(limit)
-        if not stream.eof:
-            raise MalformedRequestError("the body is cut short: its compressed data has no end")
-        data = stream.unused_data
+    left, rest = memoryview(data), b""
+    stream = None
+    members = 0
+    try:
+        while rest or left:
+            if not rest:
+                rest, left = bytes(left[:_PIECE]), left[_PIECE:]
+            if stream is None:
+                stream = zlib.decompressobj(_ANY_HEADER)
+                members += 1
+                if members > _MOST_MEMBERS:
+                    raise MalformedRequestError(f"the body's gzip data has more than {_MOST_MEMBERS} members")
+            inflated += stream.decompress(rest, limit + 1 - len(inflated))
+            if len(inflated) > limit:
+                raise _too_large(limit)
+            rest = stream.unused_data
+            if stream.eof:
+                stream = None
+    except zlib.error as error:
+        raise MalformedRequestError(f"the body is not what its content-encoding says: {error}") from None
+    if stream is not None:
+        raise MalformedRequestError("the body is cut short: its compressed data has no end")
     return bytes(inflated)
 
 
