@@ -9,8 +9,7 @@ from typing import NamedTuple
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
-_TRACE_PARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
-_NO_TRACE = "0" * 32
+_TRACE_PARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class RequestIdentity(NamedTuple):
@@ -18,7 +17,9 @@ class RequestIdentity(NamedTuple):
 
     request_id: str
     trace_id: str | None
-    """of the caller's W3C trace, where it sent one"""
+    """of the W3C trace that it is part of, where there is one"""
+    span_id: str | None = None
+    """of this service's part in that trace, where it is exported"""
 
 
 current_request: ContextVar[RequestIdentity | None] = ContextVar("current_request", default=None)
@@ -70,4 +71,4 @@ def identify(headers: list[tuple[bytes, bytes]]) -> RequestIdentity:
             request_id = value.decode()
         elif name == b"traceparent" and (match := _TRACE_PARENT.fullmatch(value)):
             trace_id = match[1].decode()
-    return RequestIdentity(request_id or secrets.token_hex(8), trace_id if trace_id != _NO_TRACE else None)
+    return RequestIdentity(request_id or secrets.token_hex(8), trace_id)

@@ -1,5 +1,6 @@
 """Logs: one line an event, what is particular to it beside the message."""
 
+import json
 import logging
 import sys
 from datetime import UTC, datetime
@@ -23,15 +24,23 @@ def _particulars(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class KeyValueFormatter(logging.Formatter):
-    """`time level message key=value …`; values are quoted where they hold spaces, so a line stays a line."""
+    """`time level message key=value …`; a traceback follows, indented.
+
+    What cannot be printed is escaped and what could be misread is quoted, so that nothing a client wrote starts a line
+    of its own, passes for another key or moves the reader's cursor.
+    """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Return the line for `record`."""
-        extra = (f"{key}={_quote(value)}" for key, value in _particulars(record).items())
-        return " ".join([super().formatMessage(record).replace("\n", "\\n"), *extra])
+        extra = (f"{_escape(key)}={_quote(value)}" for key, value in _particulars(record).items())
+        return " ".join([_escape(super().formatMessage(record).rstrip("\n")), *extra])
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Return a traceback that nobody can take for lines of the log."""
+        return "\n".join(f"  {_escape(line)}" for line in super().formatException(ei).split("\n"))
 
 
 class JsonFormatter(logging.Formatter):
@@ -39,16 +48,19 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line for `record`."""
-        line = {
+        line = _particulars(record) | {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
-            **_particulars(record),
+            "message": record.getMessage().rstrip("\n"),
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        try:
+            return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        except TypeError:
+            # orjson refuses half a surrogate pair and integers over 64 bits; a line must not be lost over them.
+            return json.dumps(line, default=str)
 
 
 def configure_logs(level: str, log_format: LogFormat = "console") -> None:
@@ -58,6 +70,11 @@ def configure_logs(level: str, log_format: LogFormat = "console") -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
+def _escape(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def _quote(value: object) -> str:
     text = str(value)
-    return repr(text) if any(character.isspace() or character == '"' for character in text) else text
+    plain = text.isprintable() and not any(character in text for character in " \"'=")
+    return text if plain and text else repr(text)
