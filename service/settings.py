@@ -1,12 +1,17 @@
 """Every setting of the service, documented where it is declared."""
 
+import re
+import ssl
+from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _SHORTEST_KEY = 16
+_ORIGIN = re.compile(r"\*|https?://[^/\s*]+")
 
 
 def _is_a_file(path: Path | None) -> Path | None:
@@ -16,15 +21,17 @@ def _is_a_file(path: Path | None) -> Path | None:
 
 
 class Settings(BaseSettings):
-    """Read from the command line, else from the environment (CHAINZRULE_PORT and so on), else as declared here."""
+    """Read from the command line, else from the environment (CHAINZRULE_PORT and so on), else as declared here.
+
+    `service.command_line` has the flags; SETTINGS.md beside this file lists everything.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="CHAINZRULE_",
         frozen=True,
         use_attribute_docstrings=True,
-        cli_kebab_case=True,
-        cli_hide_none_type=True,
-        cli_implicit_flags=True,
+        # What was given may be a key.
+        hide_input_in_errors=True,
     )
 
     repository: Path = Path("models")
@@ -88,10 +95,10 @@ class Settings(BaseSettings):
     """After that, requests in flight have this long to finish."""
 
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    """Keys, with commas between, of which a client sends one as `Authorization: Bearer KEY`; none: open to all."""
+    """Keys, with commas between, of which a client sends one as Authorization: Bearer KEY; without any, open to all."""
 
     api_keys_file: Path | None = None
-    """File with such keys, one a line."""
+    """File with such keys, one a line; lines that begin with # are notes. Read at the start."""
 
     admin_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Keys that may load and unload models under /v2/repository; without any that API is off."""
@@ -136,15 +143,33 @@ class Settings(BaseSettings):
 
     @field_validator("api_keys", "admin_keys", "cors_origins", mode="before")
     @classmethod
-    def _split(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
+    def _split(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, str):
+            return value
+        parts = tuple(part.strip() for part in value.split(",") if part.strip())
+        if not parts and info.field_name != "cors_origins":
+            # A variable that came out empty must not open the service to everyone.
+            raise ValueError("given, but without a key: leave it out to need none")
+        return parts
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is no origin: write it as https://host or https://host:port, or * for all"
+                )
+        return origins
 
     @model_validator(mode="after")
     def _is_safe(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together: give both or neither")
+        if self.tls_certificate is not None and self.tls_key is not None:
+            _check_tls(self.tls_certificate, self.tls_key)
+        if self.traces and not _can_trace():
+            raise ValueError("traces needs packages that are not installed: pip install 'chainzrule[traces]'")
         keys = [*self.client_keys, *self.repository_keys]
         if any(len(key) < _SHORTEST_KEY for key in keys):
             raise ValueError(
@@ -166,17 +191,56 @@ class Settings(BaseSettings):
             raise ValueError("max_batch_delay_ms is not below deadline_seconds: every request would be late")
         return self
 
-    @property
+    @cached_property
     def client_keys(self) -> tuple[str, ...]:
-        """Every API key, from the environment and the file."""
+        """Every API key, from the environment and the file as it was at the start."""
         return _keys(self.api_keys, self.api_keys_file)
 
-    @property
+    @cached_property
     def repository_keys(self) -> tuple[str, ...]:
         """Every admin key."""
         return _keys(self.admin_keys, self.admin_keys_file)
 
 
+SECTIONS = {
+    "repository": "Models",
+    "host": "Network",
+    "threads": "Running models",
+    "max_rows": "Limits on requests",
+    "drain_seconds": "Stopping",
+    "api_keys": "Access",
+    "server_timing": "Seen from outside",
+}
+"""The first setting of every section, for the command line's help and the table of settings."""
+
+
 def _keys(given: tuple[SecretStr, ...], file: Path | None) -> tuple[str, ...]:
-    lines = file.read_text(encoding="utf-8").splitlines() if file is not None else []
-    return (*(key.get_secret_value() for key in given), *(line.strip() for line in lines if line.strip()))
+    keys = [key.get_secret_value() for key in given]
+    if file is not None:
+        try:
+            lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise ValueError(f"the keys in {file} cannot be read: {reason}") from None
+        found = [line for line in lines if line and not line.startswith("#")]
+        if not found:
+            raise ValueError(f"{file} holds no key: leave it out to need none")
+        keys += found
+    return tuple(keys)
+
+
+def _check_tls(certificate: Path, key: Path) -> None:
+    try:
+        # Without a password given OpenSSL would ask for one, and nobody may be there to answer.
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key, password=lambda: "")
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{certificate} and {key} are no certificate chain and its key without a password: {error}"
+        ) from None
+
+
+def _can_trace() -> bool:
+    try:
+        return find_spec("opentelemetry.exporter.otlp.proto.http") is not None and bool(find_spec("opentelemetry.sdk"))
+    except ModuleNotFoundError:
+        return False
