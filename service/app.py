@@ -1,7 +1,7 @@
 """The application: the core behind its routes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
@@ -26,6 +26,7 @@ from service.protocol.repository_api import repository_router
 def create_app(core: Core) -> FastAPI:
     """Return the application that serves `core`."""
     settings = core.settings
+    at_the_end: list[Callable[[], None]] = []
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -36,6 +37,8 @@ def create_app(core: Core) -> FastAPI:
             with suppress(asyncio.CancelledError):
                 await following
         core.engine.close()
+        for end in at_the_end:
+            await asyncio.to_thread(end)
 
     app = FastAPIOffline(
         title="ChainzRule",
@@ -85,5 +88,12 @@ def create_app(core: Core) -> FastAPI:
             expose_headers=["x-request-id", "retry-after", "inference-header-content-length"],
         )
     app.add_middleware(RequestMetrics, metrics=core.metrics)
+    if settings.traces:
+        # Not imported for nothing, and not there without the extra.
+        from service.monitoring.traces import RequestTraces, make_provider  # noqa: PLC0415
+
+        provider = make_provider()
+        at_the_end.append(provider.shutdown)
+        app.add_middleware(RequestTraces, provider=provider)
     app.add_middleware(RequestContext, draining=lambda: core.health.draining)
     return app

@@ -162,3 +162,8 @@ class NonFiniteOutputError(ServiceError):
 
 ERROR_CODES = tuple(sorted({ServiceError.code, *(error.code for error in ServiceError.__subclasses__())}))
 """Every code there is."""
+
+
+def shown(text: str, longest: int = 200) -> str:
+    """Return what a client wrote, no longer than it is worth being repeated."""
+    return text if len(text) <= longest else text[:longest] + "…"

@@ -85,7 +85,7 @@ class Repository:
         with self._lock:
             versions = self._find(name) if _NAME.fullmatch(name) else {}
             if not versions:
-                raise ModelNotFoundError(f"the repository has no model {name!r}", field="model")
+                raise ModelNotFoundError(f"the repository has no model {_shown(name)!r}", field="model")
             for version in versions:
                 entry = self._entries.setdefault((name, version), _Entry(frozenset()))
                 entry.unloaded, entry.stamp = False, frozenset()
@@ -104,7 +104,7 @@ class Repository:
         with self._lock:
             known = [entry for (of, _), entry in self._entries.items() if of == name]
             if not known:
-                raise ModelNotFoundError(f"the repository has no model {name!r}", field="model")
+                raise ModelNotFoundError(f"the repository has no model {_shown(name)!r}", field="model")
             for entry in known:
                 entry.model, entry.reason, entry.unloaded = None, "unloaded by request", True
             _log.info("model unloaded", extra={"model": name})

@@ -18,9 +18,6 @@ from service.monitoring.middleware import route_of
 
 _log = logging.getLogger(__name__)
 
-_LONGEST_PATH = 200
-"""What a client wrote is repeated to it up to this length."""
-
 STATUSES: dict[type[errors.ServiceError], int] = {
     errors.RouteNotFoundError: 404,
     errors.MethodNotAllowedError: 405,
@@ -50,6 +47,9 @@ STATUSES: dict[type[errors.ServiceError], int] = {
 
 CODE_KEY = "chainzrule.error"
 """Where a request's scope holds the code of the error it was answered with."""
+
+FAILURE_KEY = "chainzrule.failure"
+"""Where it holds the exception that nobody foresaw."""
 
 
 def error_response(path: str, error: errors.ServiceError, headers: Mapping[str, str] | None = None) -> Response:
@@ -113,13 +113,12 @@ class ErrorAnswers:
 
         async def framework_error(request: Request, error: Exception) -> Response:
             raised = cast("HTTPException", error)
-            path = request.scope["path"]
-            shown = path if len(path) <= _LONGEST_PATH else path[:_LONGEST_PATH] + "…"
+            path = errors.shown(request.scope["path"])
             known: errors.ServiceError
             if raised.status_code == 404:
-                known = errors.RouteNotFoundError(f"there is no {shown}; /docs lists what there is")
+                known = errors.RouteNotFoundError(f"there is no {path}; /docs lists what there is")
             elif raised.status_code == 405:
-                known = errors.MethodNotAllowedError(f"{shown} does not take {request.method}; see /docs")
+                known = errors.MethodNotAllowedError(f"{path} does not take {request.method}; see /docs")
             else:
                 known = errors.MalformedRequestError(str(raised.detail))
             return self.answer(request.scope, known, raised.headers)
@@ -154,7 +153,8 @@ class Failures:
 
         try:
             await self._app(scope, receive, watched)
-        except Exception:
+        except Exception as failure:
+            scope[FAILURE_KEY] = failure
             _log.exception("request failed", extra={"route": route_of(scope)})
             answer = self._answers.answer(scope, errors.ServiceError("the service failed; its log has the reason"))
             if started:

@@ -14,6 +14,7 @@ from service.errors import ClientGoneError
 from service.inference.engine import Engine, Scored
 from service.inference.model import Model, Scores
 from service.monitoring.metrics import Metrics
+from service.monitoring.prediction import PREDICTION_KEY, Prediction
 from service.protocol.body import read_body
 
 
@@ -62,8 +63,11 @@ class Exchange:
         body = await read_body(request, self._body.max_bytes, self._body.seconds)
         self._engine.check_capacity(model)
         started = perf_counter()
+        told = Prediction(model.manifest.name, str(model.manifest.version), started)
+        request.scope[PREDICTION_KEY] = told
         rows = codec.read(body)
         decoded = perf_counter()
+        told.rows, told.stages["decode"] = len(rows), decoded - started
         outcome = self._engine.submit(model, rows)
         scored = outcome if isinstance(outcome, Scored) else await _unless_gone(request, outcome)
         ran = perf_counter()
@@ -75,6 +79,7 @@ class Exchange:
         content = b"".join(pieces)
         written = perf_counter()
         stages = {"decode": decoded - started, "queue": scored.queued, "run": scored.ran, "encode": written - ran}
+        told.ended, told.stages = written, stages
         recorded = self._metrics.of(model)
         recorded.record(scored.scores)
         recorded.record_stages(stages)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.core import Core
-from service.errors import ForbiddenError, MalformedRequestError
+from service.errors import ForbiddenError, MalformedRequestError, shown
 from service.protocol.body import read_body
 
 
@@ -41,8 +41,9 @@ def repository_router(core: Core) -> APIRouter:
         body = await read(request, LoadRequest)
         parameters = getattr(body, "parameters")  # noqa: B009
         if foreign := sorted(parameters.keys() - {"unload_dependents"}):
+            names = shown(", ".join(foreign))
             raise ForbiddenError(
-                f"the parameters {', '.join(foreign)} are not taken: a model comes from the repository folder alone"
+                f"the parameters {names} are not taken: a model comes from the repository folder alone"
             )
         act = core.repository.load if load else core.repository.unload
         try:

@@ -1,15 +1,21 @@
 """Every metric: a path is driven, and the scraped text read."""
 
+import asyncio
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
+from service.inference import engine
 from tests.conftest import Exported, make_table
 from tests.service.client import Service, serving
 
 MODEL = "model=plant,version=1"
 PREDICT = "/v1/models/{name}:predict"
+REASONS = get_args(engine.Reason)
 
 
 @pytest.fixture
@@ -70,18 +76,99 @@ def test_refused_rows_are_not_counted(service: Service) -> None:
     assert service.samples()[f"chainzrule_rows_total{{{MODEL}}}"] == 0
 
 
-def test_no_request_can_mint_a_label(service: Service) -> None:
-    service.client.get("/nothing")
-    service.client.request("BREW", "/v2")
+def test_no_request_can_mint_a_series(service: Service) -> None:
+    client = service.client
+    for path in ("/nothing", "/static-offline-docs/nothing", "/v1/models/nothing", "/v2/models/nothing/ready"):
+        client.get(path)
+    client.post("/v1/models/nothing:predict")
+    client.post("/v2/models/nothing/infer")
+    client.request("BREW", "/v2")
     service.samples()  # the scrape's own route is first seen by the next one
-    before = len(service.samples())
-    for index in range(200):
-        service.client.get(f"/nothing/{index}")
-        service.client.request(f"BREW{index}", "/v2")
-        service.client.get(f"/v2/models/invented-{index}")
-    # One route was not asked for before: its count, and its histogram of 16 buckets, sum and count.
-    assert len(service.samples()) == before + 1 + 18
-    assert "invented" not in service.client.get("/metrics").text
+    before = set(service.samples())
+    scope = {"type": "http", "http_version": "1.1", "query_string": b"", "root_path": "", "scheme": "http"}
+
+    async def ask(method: str, path: str, headers: list[tuple[bytes, bytes]]) -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(_message: Any) -> None:
+            pass
+
+        await service.app({**scope, "method": method, "path": path, "headers": headers}, receive, send)
+
+    async def flood() -> None:
+        for index in range(2500):
+            await ask("GET", f"/random-{index}", [(b"x-request-id", f"random-{index}".encode())])
+            await ask(f"BREW{index}", "/v2", [(b"host", f"random-{index}".encode())])
+            await ask("POST", f"/v1/models/random-{index}:predict", [(b"content-type", b"random")])
+            await ask("GET", f"/v2/models/random-{index}/ready", [])
+
+    asyncio.run(flood())
+    after = set(service.samples())
+    assert after == before
+    assert "random" not in "".join(after)
+
+
+def test_the_stages_of_a_prediction_are_timed(service: Service) -> None:
+    for _ in range(3):
+        predict(service, 2)
+    samples = service.samples()
+    for stage in ("decode", "queue", "run", "encode"):
+        labels = f"model=plant,stage={stage},version=1"
+        assert samples[f"chainzrule_stage_duration_seconds_count{{{labels}}}"] == 3
+        assert samples[f"chainzrule_stage_duration_seconds_bucket{{le=+Inf,{labels}}}"] == 3
+        seconds = samples[f"chainzrule_stage_duration_seconds_sum{{{labels}}}"]
+        assert 0 <= seconds < 60
+        assert (seconds == 0) == (stage == "queue")  # a run this short does not wait
+
+
+@pytest.mark.parametrize("inline", [True, False])
+def test_runs_are_counted_by_rows_and_reason(service: Service, monkeypatch: pytest.MonkeyPatch, inline: bool) -> None:
+    monkeypatch.setattr(engine, "INLINE_SECONDS", 60.0 if inline else 0.0)
+    predict(service, 1)
+    predict(service, 3)
+    samples = service.samples()
+    counted = {
+        reason: samples[f"chainzrule_batches_total{{model=plant,reason={reason},version=1}}"] for reason in REASONS
+    }
+    assert counted == dict.fromkeys(REASONS, 0) | {"inline" if inline else "idle": 2}
+    assert samples[f"chainzrule_batch_rows_count{{{MODEL}}}"] == 2
+    assert samples[f"chainzrule_batch_rows_sum{{{MODEL}}}"] == 4
+    assert [samples[f"chainzrule_batch_rows_bucket{{le={le},{MODEL}}}"] for le in ("1.0", "2.0", "4.0")] == [1, 1, 2]
+
+
+def test_the_queue_and_its_limit_are_read_at_the_scrape(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(exported.repository, max_queue_rows=50) as service:
+        samples = service.samples()
+        assert (samples["chainzrule_queue_rows{}"], samples["chainzrule_queue_limit_rows{}"]) == (0, 50)
+        monkeypatch.setattr(service.core.engine, "queued_rows", 7)
+        assert service.samples()["chainzrule_queue_rows{}"] == 7
+
+
+def test_the_threads_are_those_of_the_settings(service: Service) -> None:
+    assert service.samples()["chainzrule_threads{}"] == 1
+
+
+def test_a_version_that_is_not_served_is_not_ready(exported: Exported, tmp_path: Path) -> None:
+    shutil.copytree(exported.repository, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(exported.folder, tmp_path / "plant" / "2")  # its manifest calls it version 1
+    with serving(tmp_path) as service:
+        samples = service.samples()
+        assert samples["chainzrule_model_ready{model=plant,version=1}"] == 1
+        assert samples["chainzrule_model_ready{model=plant,version=2}"] == 0
+        assert not any("version=2" in key for key in samples if "model_info" in key)
+
+
+def test_a_failing_request_leaves_the_gauge_of_those_in_progress(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(service.core.repository, "get", fail)
+    for _ in range(5):
+        assert service.client.get("/v1/models/plant").status_code == 500
+    assert service.samples()["chainzrule_http_requests_in_progress{}"] == 1
 
 
 def test_process_metrics_are_there(service: Service) -> None:
