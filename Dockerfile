@@ -14,5 +14,5 @@ WORKDIR /app
 USER 10001:10001
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['CHAINZRULE_PORT'] + '/v2/health/ready', timeout=2)"]
+    CMD ["python", "-m", "service.probe"]
 ENTRYPOINT ["python", "-m", "service"]
