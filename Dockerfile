@@ -1,6 +1,8 @@
 FROM python:3.11-slim AS build
+# With --build-arg REQUIREMENTS=requirements-traces.lock the image can export traces.
+ARG REQUIREMENTS=requirements.lock
 RUN python -m venv /opt/venv
-COPY service/requirements.lock /requirements.lock
+COPY service/${REQUIREMENTS} /requirements.lock
 RUN /opt/venv/bin/pip install --no-cache-dir --require-hashes --requirement /requirements.lock \
  && find /opt/venv -type d \( -name tests -o -name pip -o -name setuptools \) -prune -exec rm -rf {} +
 

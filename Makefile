@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: serve test check format lock clean
+.PHONY: serve test check format lock audit clean
 
 serve: $(VENV)/service.stamp
 	$(BIN)/chainzrule serve --repository deploy/models
@@ -33,10 +33,16 @@ $(VENV)/all.stamp: pyproject.toml tests/constraints.lock
 	touch $@ $(VENV)/service.stamp
 
 # The image's dependencies with their hashes, and the versions that the tests were last seen to pass with.
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --no-emit-options
 lock: $(VENV)/all.stamp
-	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links --no-emit-options --output-file service/requirements.lock pyproject.toml
+	$(COMPILE) --output-file service/requirements.lock pyproject.toml
+	$(COMPILE) --extra traces --output-file service/requirements-traces.lock pyproject.toml
 	$(BIN)/pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' > tests/constraints.lock
+
+# Known vulnerabilities of what the image installs; needs PyPI's own advisories, which a mirror may not have.
+audit: $(VENV)/all.stamp
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement service/requirements-traces.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
