@@ -1,4 +1,4 @@
-"""Saying in the answer where its time went."""
+"""Where the time of a prediction went, told to its client."""
 
 import re
 
