@@ -68,7 +68,7 @@ def create_app(core: Core) -> FastAPI:
 
     answers = ErrorAnswers(core.metrics)
     answers.install(app)
-    documentation.install(app, core.repository)
+    documentation.install(app, core.repository, keys=bool(settings.client_keys))
     # The last one added is the first that a request meets.
     app.add_middleware(
         Authentication,

@@ -74,6 +74,12 @@ class WrongTypeError(ServiceError):
     code = "wrong_type"
 
 
+class UnsupportedParameterError(ServiceError):
+    """A parameter asks for a part of the protocol that is not here."""
+
+    code = "unsupported_parameter"
+
+
 class NonFiniteValueError(ServiceError):
     """A value is missing where it may not be, infinite, or too large for float32."""
 

@@ -9,37 +9,13 @@ from fastapi.openapi.utils import get_openapi
 from service.inference.advice import ADVICE
 from service.inference.model import Model
 from service.manifest import OUTPUTS, Manifest, TableInput
+from service.protocol.openapi_parts import add_errors, json_answer, json_body, json_object
 
 _NUMBER = {"type": ["number", "null"]}
-_PARAMETERS = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
-
-
-def _object(properties: dict[str, Any], required: list[str] | None = None, **more: Any) -> dict[str, Any]:
-    needed = list(properties) if required is None else required
-    return {"type": "object", "properties": properties, "required": needed, **more}
-
-
-def _operation(body: dict[str, Any], answer: dict[str, Any], error: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of an OpenAPI operation that its bodies make up."""
-
-    def content(schema: dict[str, Any], description: str) -> dict[str, Any]:
-        return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-    return {
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-        "responses": {
-            "200": content(answer, "one answer per row"),
-            "400": content(error, "the request is at fault; the error says where"),
-            "404": content(error, "no such model or version"),
-            "413": content(error, "over the limit in bytes or rows"),
-            "500": content(error, "the model or the service is at fault"),
-        },
-    }
-
 
 _MEANINGS = {output.name: output.meaning for output in OUTPUTS}
 _SIGNALS = ("typicality", "boundary_distance", "jacobian_norm", "tail_ratio")
-_RELIABILITY = _object(
+_RELIABILITY = json_object(
     {
         "score": {"type": "number", "description": _MEANINGS["reliability"]},
         "advice": {
@@ -61,92 +37,59 @@ _RELIABILITY = _object(
         },
     }
 )
-_PREDICTION = _object(
+_PREDICTION = json_object(
     {
         "label": {"type": "string"},
         "probabilities": {"type": "object", "additionalProperties": {"type": "number"}},
         "reliability": _RELIABILITY,
     }
 )
-_PREDICT_ERROR = _object(
-    {
-        "error": _object(
+PREDICT = {
+    "requestBody": json_body(
+        json_object(
             {
-                "code": {"type": "string"},
-                "message": {"type": "string"},
-                "row": {"type": "integer"},
-                "field": {"type": "string"},
-            },
-            ["code", "message"],
-        )
-    }
-)
-
-PREDICT = _operation(
-    _object(
-        {
-            "instances": {
-                "type": "array",
-                "minItems": 1,
-                "items": {
-                    "anyOf": [
-                        {"type": "object", "additionalProperties": _NUMBER},
-                        {"type": "array", "items": _NUMBER},
-                    ]
-                },
+                "instances": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {
+                        "anyOf": [
+                            {"type": "object", "additionalProperties": _NUMBER},
+                            {"type": "array", "items": _NUMBER},
+                        ]
+                    },
+                }
             }
-        }
+        )
     ),
-    _object(
-        {
-            "model_name": {"type": "string"},
-            "model_version": {"type": "string"},
-            "predictions": {"type": "array", "items": _PREDICTION},
-        }
+    "responses": json_answer(
+        json_object(
+            {
+                "model_name": {"type": "string"},
+                "model_version": {"type": "string"},
+                "predictions": {"type": "array", "items": _PREDICTION},
+            }
+        ),
+        "one prediction per instance",
     ),
-    _PREDICT_ERROR,
-)
-"""The bodies of a predict operation."""
-
-_TENSOR = {
-    "name": {"type": "string"},
-    "shape": {"type": "array", "items": {"type": "integer"}},
-    "datatype": {"type": "string"},
-    "data": {"type": "array", "items": {}},
 }
+"""A predict operation."""
 
-INFER = _operation(
-    _object(
-        {
-            "id": {"type": "string"},
-            "inputs": {
-                "type": "array",
-                "items": _object({**_TENSOR, "parameters": _PARAMETERS}, list(_TENSOR)),
-            },
-            "outputs": {
-                "type": "array",
-                "items": _object({"name": {"type": "string"}, "parameters": _PARAMETERS}, ["name"]),
-            },
-            "parameters": _PARAMETERS,
-        },
-        ["inputs"],
-    ),
-    _object(
-        {
-            "model_name": {"type": "string"},
-            "model_version": {"type": "string"},
-            "id": {"type": "string"},
-            "outputs": {"type": "array", "items": _object(_TENSOR)},
-        },
-        ["model_name", "outputs"],
-    ),
-    _object({"error": {"type": "string"}}),
+MODEL_NAMES = json_answer(
+    json_object({"models": {"type": "array", "items": {"type": "string"}}}), "the models being served"
 )
-"""The bodies of an infer operation."""
+MODEL_STATE = json_answer(
+    json_object({"name": {"type": "string"}, "ready": {"type": "boolean"}}), "the model is being served"
+)
 
 
-def install(app: FastAPI, models: Iterable[Model]) -> None:
-    """Let the app describe itself with examples that the models being served answer as they stand."""
+def install(app: FastAPI, models: Iterable[Model], *, keys: bool) -> None:
+    """Let the app describe itself with examples that the models being served answer as they stand.
+
+    Args:
+        app: what is described.
+        models: being served.
+        keys: whether clients need one.
+    """
 
     def describe() -> dict[str, Any]:
         document = get_openapi(
@@ -160,6 +103,7 @@ def install(app: FastAPI, models: Iterable[Model]) -> None:
         for path, operations in document["paths"].items():
             for operation in operations.values():
                 _add_examples(path, operation, newest)
+                add_errors(path, operation, keys=keys)
         return document
 
     app.openapi = describe  # type: ignore[method-assign]  # FastAPI's documented way to extend its description
@@ -169,10 +113,12 @@ def _add_examples(path: str, operation: dict[str, Any], newest: dict[str, Manife
     """Fill in the names, versions and bodies that a reader can send at once."""
     operation.get("responses", {}).pop("422", None)
     for parameter in operation.get("parameters", ()):
+        if parameter["in"] != "path":
+            continue
         values = [m.name if parameter["name"] == "name" else str(m.version) for m in newest.values()]
         if values:
             parameter["example"] = values[0]
-    if "requestBody" in operation:
+    if "requestBody" in operation and not path.startswith("/v2/repository/"):
         make = example_instances if path.endswith(":predict") else example_tensors
         body = operation["requestBody"]["content"]["application/json"]
         body["examples"] = {name: {"value": make(manifest.input)} for name, manifest in newest.items()}

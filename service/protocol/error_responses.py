@@ -1,6 +1,5 @@
 """What each error means over HTTP, in one place."""
 
-import json
 import logging
 from collections.abc import Mapping
 from typing import cast
@@ -27,6 +26,7 @@ STATUSES: dict[type[errors.ServiceError], int] = {
     errors.MissingFeatureError: 400,
     errors.UnknownFeatureError: 400,
     errors.WrongTypeError: 400,
+    errors.UnsupportedParameterError: 400,
     errors.NonFiniteValueError: 400,
     errors.BodyTooLargeError: 413,
     errors.TooManyRowsError: 413,
@@ -66,24 +66,23 @@ def error_response(path: str, error: errors.ServiceError, headers: Mapping[str, 
             headers["accept-encoding"] = "gzip, deflate"
         case errors.TooSlowError():
             headers["connection"] = "close"
-    content: object = error.message
+    message = _encodable(error.message)
+    content: object = message
     if not (path == "/v2" or path.startswith("/v2/")):
-        content = {"code": error.code, "message": error.message}
-        content |= {key: value for key in ("row", "field") if (value := getattr(error, key)) is not None}
+        field = None if error.field is None else _encodable(error.field)
+        content = {"code": error.code, "message": message, "row": error.row, "field": field}
+        content = {key: value for key, value in content.items() if value is not None}
     return Response(
-        _dump({"error": content}),
+        orjson.dumps({"error": content}),
         status_code=STATUSES.get(type(error), 500),
         media_type="application/json",
         headers=headers,
     )
 
 
-def _dump(content: object) -> bytes:
-    try:
-        return orjson.dumps(content)
-    except TypeError:
-        # A client's text may hold half a surrogate pair, which is no Unicode and has no UTF-8.
-        return json.dumps(content).encode()
+def _encodable(text: str) -> str:
+    """Return a text without the half characters that JSON can write and UTF-8 cannot, which a client may send."""
+    return text.encode(errors="replace").decode()
 
 
 class ErrorAnswers:

@@ -1,5 +1,6 @@
 """`/v2`: the Open Inference Protocol, health and metadata included."""
 
+import json
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,14 +12,22 @@ from service.core import Core
 from service.inference.model import Model
 from service.inference.repository import Repository
 from service.manifest import OUTPUTS, output_shape
-from service.protocol.documentation import INFER
 from service.protocol.exchange import Exchange
+from service.protocol.open_inference_schemas import (
+    INFER,
+    LIVE,
+    MODEL_LIST,
+    MODEL_METADATA,
+    MODEL_READY,
+    READY,
+    SERVER_METADATA,
+)
 from service.protocol.tensors import TensorCodec
 
 PLATFORM = "onnx_onnxv1"
 
-
 EXTENSIONS = ("binary_tensor_data",)
+"""The protocol's extensions that are always there."""
 
 
 def open_inference_router(core: Core, exchange: Exchange) -> APIRouter:
@@ -27,22 +36,23 @@ def open_inference_router(core: Core, exchange: Exchange) -> APIRouter:
     repository, max_rows = core.repository, core.settings.max_rows
 
     async def answer(request: Request, model: Model) -> Response:
-        return await exchange.answer(request, model, TensorCodec(model, max_rows))
+        return await exchange.answer(request, model, TensorCodec(model, max_rows, request.headers))
 
-    @router.get("")
+    @router.get("", openapi_extra={"responses": SERVER_METADATA})
+    @router.get("/", include_in_schema=False)
     async def server_metadata() -> dict[str, Any]:
         """Name the server and the protocol's extensions it has."""
         extensions = [*EXTENSIONS, *(["model_repository"] if core.settings.repository_keys else [])]
         return {"name": "chainzrule", "version": __version__, "extensions": extensions}
 
-    @router.get("/health/live", responses={503: {"description": "hung"}})
+    @router.get("/health/live", openapi_extra={"responses": LIVE})
     async def live() -> Response:
         """Say that the process answers, and that no run has hung."""
         alive = core.health.alive
         return JSONResponse({"live": alive}, status_code=200 if alive else 503)
 
     # The protocol's text calls the field `live` here too; clients look for `ready`.
-    @router.get("/health/ready", responses={503: {"description": "not ready"}})
+    @router.get("/health/ready", openapi_extra={"responses": READY})
     async def ready() -> Response:
         """Say whether requests will be answered, and if not why."""
         obstacles = core.health.obstacles
@@ -51,22 +61,27 @@ def open_inference_router(core: Core, exchange: Exchange) -> APIRouter:
             state["reason"] = "; ".join(obstacles)
         return JSONResponse(state, status_code=503 if obstacles else 200)
 
-    @router.get("/models/{name}")
+    @router.get("/models", openapi_extra={"responses": MODEL_LIST})
+    async def list_models() -> dict[str, Any]:
+        """Name the models being served."""
+        return {"models": sorted({model.manifest.name for model in repository})}
+
+    @router.get("/models/{name}", openapi_extra={"responses": MODEL_METADATA})
     async def model_metadata(name: str) -> dict[str, Any]:
         """Describe the newest version of a model: its tensors and what they mean."""
         return _metadata(repository, repository.get(name))
 
-    @router.get("/models/{name}/versions/{version}")
+    @router.get("/models/{name}/versions/{version}", openapi_extra={"responses": MODEL_METADATA})
     async def version_metadata(name: str, version: str) -> dict[str, Any]:
         """Describe one version of a model."""
         return _metadata(repository, repository.get(name, version))
 
-    @router.get("/models/{name}/ready")
+    @router.get("/models/{name}/ready", openapi_extra={"responses": MODEL_READY})
     async def model_ready(name: str) -> dict[str, Any]:
         """Say whether a model is being served."""
         return {"name": repository.get(name).manifest.name, "ready": True}
 
-    @router.get("/models/{name}/versions/{version}/ready")
+    @router.get("/models/{name}/versions/{version}/ready", openapi_extra={"responses": MODEL_READY})
     async def version_ready(name: str, version: str) -> dict[str, Any]:
         """Say whether one version of a model is being served."""
         return {"name": repository.get(name, version).manifest.name, "ready": True}
@@ -95,4 +110,10 @@ def _metadata(repository: Repository, model: Model) -> dict[str, Any]:
             {"name": output.name, "datatype": output.datatype, "shape": [-1, *output_shape(output, manifest)]}
             for output in OUTPUTS
         ],
+        # The protocol has texts here: lists travel in them as JSON.
+        "properties": {
+            "description": manifest.description,
+            "classes": json.dumps(manifest.classes),
+            "features": json.dumps(manifest.input.names),
+        },
     }

@@ -3,13 +3,13 @@
 from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.errors import MethodNotAllowedError
 from service.inference.model import Model
 from service.inference.repository import Repository
-from service.protocol.documentation import PREDICT
+from service.protocol.documentation import MODEL_NAMES, MODEL_STATE, PREDICT
 from service.protocol.exchange import Exchange
 from service.protocol.instances import InstanceCodec
 
@@ -31,17 +31,10 @@ def predict_router(repository: Repository, exchange: Exchange, max_rows: int) ->
             codec = codecs[model] = InstanceCodec(model.manifest, max_rows)
         return await exchange.answer(request, model, codec)
 
-    @router.get("")
+    @router.get("", openapi_extra={"responses": MODEL_NAMES})
     async def list_models() -> dict[str, list[str]]:
         """Name the models being served."""
         return {"models": sorted({model.manifest.name for model in repository})}
-
-    @router.get("/{name}")
-    async def describe_model(name: str) -> dict[str, str | bool]:
-        """Say whether a model is being served."""
-        if name.endswith(":predict"):
-            raise MethodNotAllowedError(f"/v1/models/{name} does not take GET: POST the instances to it")
-        return {"name": repository.get(name).manifest.name, "ready": True}
 
     @router.post("/{name}:predict", openapi_extra=PREDICT)
     async def predict(request: Request, name: str) -> Response:
@@ -52,5 +45,13 @@ def predict_router(repository: Repository, exchange: Exchange, max_rows: int) ->
     async def predict_version(request: Request, name: str, version: str) -> Response:
         """Predict with one version of a model."""
         return await answer(request, repository.get(name, version))
+
+    # After the others, whose paths it would take for a name: what they allow would then be unknown.
+    @router.get("/{name}", openapi_extra={"responses": MODEL_STATE})
+    async def describe_model(name: str) -> dict[str, str | bool]:
+        """Say whether a model is being served."""
+        if name.endswith(":predict"):
+            raise HTTPException(405, headers={"Allow": "POST"})
+        return {"name": repository.get(name).manifest.name, "ready": True}
 
     return router

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from service.core import Core
 from service.errors import ForbiddenError, MalformedRequestError, shown
 from service.protocol.body import read_body
+from service.protocol.open_inference_schemas import REPOSITORY_CHANGE, REPOSITORY_INDEX
 
 
 class IndexRequest(msgspec.Struct):
@@ -52,7 +53,7 @@ def repository_router(core: Core) -> APIRouter:
             core.metrics.declare_models(core.repository)
         return Response()
 
-    @router.post("/index")
+    @router.post("/index", openapi_extra=REPOSITORY_INDEX)
     async def index(request: Request) -> list[dict[str, str]]:
         """List every version in the repository, with what keeps it from being served."""
         only_ready = getattr(await read(request, IndexRequest), "ready")  # noqa: B009
@@ -62,12 +63,12 @@ def repository_router(core: Core) -> APIRouter:
             if found.state == "READY" or not only_ready
         ]
 
-    @router.post("/models/{name}/load")
+    @router.post("/models/{name}/load", response_class=Response, openapi_extra=REPOSITORY_CHANGE)
     async def load_model(request: Request, name: str) -> Response:
         """Load every version of a model anew; what was being served stays until its successor is ready."""
         return await change(request, name, load=True)
 
-    @router.post("/models/{name}/unload")
+    @router.post("/models/{name}/unload", response_class=Response, openapi_extra=REPOSITORY_CHANGE)
     async def unload_model(request: Request, name: str) -> Response:
         """Stop serving a model once the requests under way are finished."""
         return await change(request, name, load=False)

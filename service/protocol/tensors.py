@@ -1,9 +1,8 @@
-"""The Open Inference Protocol's JSON tensors."""
+"""The Open Inference Protocol's infer bodies: tensors to rows, scores to tensors, as JSON or as bytes."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
-import msgspec
 import numpy as np
 import orjson
 from numpy.typing import NDArray
@@ -12,40 +11,25 @@ from service.errors import MalformedRequestError, UnknownFeatureError, WrongType
 from service.inference.model import Model, Scores
 from service.inference.rows import check_count, check_values
 from service.manifest import OUTPUTS
+from service.protocol.binary_tensors import LENGTH_HEADER, from_bytes, raw_tensor, split_body, to_bytes
+from service.protocol.infer_request import InferRequest, RequestTensor, flag, read_request
+from service.protocol.json_tensors import from_json
 
-OUTPUT_NAMES = tuple(output.name for output in OUTPUTS)
-_DATATYPES = {output.name: output.datatype for output in OUTPUTS}
+_DATATYPES: Final = {output.name: output.datatype for output in OUTPUTS}
+
+NUMBERS: Final = {
+    **{f"FP{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
+    **{f"INT{8 * size}": np.dtype(f"<i{size}") for size in (1, 2, 4, 8)},
+    **{f"UINT{8 * size}": np.dtype(f"<u{size}") for size in (1, 2, 4, 8)},
+}
+"""Datatypes of an input. The models take FP32; what else is a number becomes one, rounded."""
 
 
-class RequestTensor(msgspec.Struct):
-    """One tensor of a request; its data is decoded when its shape is known to be right."""
+class Answered(NamedTuple):
+    """An output to answer with."""
 
     name: str
-    shape: list[int]
-    datatype: str
-    data: msgspec.Raw
-    parameters: dict[str, str | float | bool] = {}
-
-
-class RequestedOutput(msgspec.Struct):
-    """An output the client asks for."""
-
-    name: str
-    parameters: dict[str, str | float | bool] = {}
-
-
-class InferRequest(msgspec.Struct):
-    """The body of an infer request."""
-
-    inputs: list[RequestTensor]
-    outputs: list[RequestedOutput] | None = None
-    id: str | None = None
-    parameters: dict[str, str | float | bool] = {}
-
-
-_REQUESTS = msgspec.json.Decoder(InferRequest)
-_FLAT = msgspec.json.Decoder(list[float | None])
-_NESTED = msgspec.json.Decoder(list[list[float | None]])
+    binary: bool
 
 
 class TensorCodec:
@@ -54,106 +38,118 @@ class TensorCodec:
     Args:
         model: the model asked.
         max_rows: most rows in one request.
+        headers: the request's.
     """
 
-    def __init__(self, model: Model, max_rows: int) -> None:
+    def __init__(self, model: Model, max_rows: int, headers: Mapping[str, str]) -> None:
         self._model = model
         self._max_rows = max_rows
+        self._request_headers = headers
         self._id: str | None = None
-        self._outputs: Sequence[str] = OUTPUT_NAMES
+        self._outputs: list[Answered] = []
+        self._headers = {"content-type": "application/json"}
 
     def read(self, body: bytes) -> NDArray[np.float32]:
-        """Return the rows [N, features] of a request; null, JSON's only word for a missing number, becomes NaN.
+        """Return the rows [N, features] of a request; JSON's null and a binary NaN are missing values.
 
         Raises:
             ServiceError: if the body, the input's name, datatype, shape or data, or an output's name is wrong.
         """
-        request = _read_request(body)
-        self._id = request.id
-        self._outputs = _requested_outputs(request)
+        json, binary, raw = split_body(body, self._request_headers)
         table = self._model.manifest.input
+        width = len(table.features)
+        if raw:
+            request = InferRequest([raw_tensor(table.tensor, width, binary)], parameters={"binary_data_output": True})
+        else:
+            request = read_request(json)
+        self._id = request.id
+        self._outputs = _outputs(request)
         names = [tensor.name for tensor in request.inputs]
         if names != [table.tensor]:
             raise UnknownFeatureError(
                 f"the inputs are {', '.join(map(repr, names)) or 'none'} and the model takes one, {table.tensor!r}",
                 field="inputs",
             )
-        tensor, width = request.inputs[0], len(table.features)
-        if tensor.datatype != "FP32":
-            raise WrongTypeError(f"{tensor.name} has datatype {tensor.datatype!r}: send FP32", field=tensor.name)
+        tensor = request.inputs[0]
+        if tensor.datatype not in NUMBERS:
+            raise WrongTypeError(
+                f"{tensor.name} has datatype {tensor.datatype!r}: send FP32, or another of {', '.join(NUMBERS)}",
+                field=tensor.name,
+            )
         if len(tensor.shape) != 2 or tensor.shape[1] != width or tensor.shape[0] < 0:
             raise WrongTypeError(f"{tensor.name} has shape {tensor.shape}: send [rows, {width}]", field=tensor.name)
         check_count(tensor.shape[0], self._max_rows)
-        # Numbers are one more than the commas between them, flat or nested: too many are refused undecoded.
-        size = bytes(tensor.data).count(b",") + 1
-        if size <= tensor.shape[0] * width:
-            values = _numbers(tensor)
-            size = values.size
-        if size != tensor.shape[0] * width:
-            raise WrongTypeError(
-                f"{tensor.name} has {size} numbers and its shape {tensor.shape} needs {tensor.shape[0] * width}",
-                field=tensor.name,
-            )
-        rows = values.reshape(tensor.shape)
+        with np.errstate(over="ignore"):
+            rows = _data(tensor, binary).astype(np.float32, copy=False)
         check_values(rows, table)
         return rows
 
     def write(self, scores: Scores) -> Iterator[bytes]:
-        """Yield the answer's JSON with the outputs asked for, data flat in row-major order."""
+        """Yield the answer: the outputs asked for, in row-major order, binary ones behind the JSON."""
+        manifest = self._model.manifest
+        outputs: list[dict[str, Any]] = []
+        binary: list[memoryview] = []
+        for name, as_bytes in self._outputs:
+            values = scores[name]
+            output: dict[str, Any] = {"name": name, "shape": values.shape, "datatype": _DATATYPES[name]}
+            if as_bytes:
+                binary.append(to_bytes(values))
+                output["parameters"] = {"binary_data_size": len(binary[-1])}
+            else:
+                output["data"] = np.ascontiguousarray(values).ravel()
+            outputs.append(output)
         answer: dict[str, Any] = {
-            "model_name": self._model.manifest.name,
-            "model_version": str(self._model.manifest.version),
-            "outputs": [
-                {
-                    "name": name,
-                    "shape": scores[name].shape,
-                    "datatype": _DATATYPES[name],
-                    "data": np.ascontiguousarray(scores[name]).ravel(),
-                }
-                for name in self._outputs
-            ],
+            "model_name": manifest.name,
+            "model_version": str(manifest.version),
+            "parameters": {
+                "jacobian": manifest.jacobian,
+                "calibration_rows": manifest.reference.rows,
+                "reference_tail_ratio": manifest.reference.tail_ratio,
+                "smallest_typicality": manifest.reference.smallest_typicality,
+            },
+            "outputs": outputs,
         }
         if self._id is not None:
             answer["id"] = self._id
-        yield orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+        json = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+        if binary:
+            self._headers = {"content-type": "application/octet-stream", LENGTH_HEADER: str(len(json))}
+        yield b"".join((json, *binary))
 
     def headers(self) -> dict[str, str]:
         """Return the answer's headers."""
-        return {"content-type": "application/json"}
+        return self._headers
 
 
-def _read_request(body: bytes) -> InferRequest:
-    try:
-        return _REQUESTS.decode(body)
-    except msgspec.ValidationError as error:
-        raise MalformedRequestError(f"the body is not an infer request: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedRequestError(
-            f"the body is not JSON: {error}; JSON has no NaN or infinity, a missing number is null"
-        ) from None
-
-
-def _requested_outputs(request: InferRequest) -> Sequence[str]:
+def _outputs(request: InferRequest) -> list[Answered]:
     """Return the outputs to answer with: those asked for, or all."""
-    if not request.outputs:
-        return OUTPUT_NAMES
-    for output in request.outputs:
-        if output.name not in OUTPUT_NAMES:
+    all_binary = flag(request.parameters, "binary_data_output") or False
+    answered = []
+    for output in request.outputs or ():
+        if output.name not in _DATATYPES:
             raise UnknownFeatureError(
-                f"no output is called {output.name!r}; there are {', '.join(OUTPUT_NAMES)}", field="outputs"
+                f"no output is called {output.name!r}; there are {', '.join(_DATATYPES)}", field="outputs"
             )
-    return [output.name for output in request.outputs]
+        binary = flag(output.parameters, "binary_data")
+        answered.append(Answered(output.name, all_binary if binary is None else binary))
+    return answered or [Answered(name, all_binary) for name in _DATATYPES]
 
 
-def _numbers(tensor: RequestTensor) -> NDArray[np.float32]:
-    """Return the tensor's data, flat or nested by row."""
-    data = bytes(tensor.data)
-    nested = data[1:].lstrip().startswith(b"[")
-    try:
-        values: list[Any] = (_NESTED if nested else _FLAT).decode(data)
-    except msgspec.ValidationError as error:
-        raise WrongTypeError(f"the data of {tensor.name} is not numbers: {error}", field=tensor.name) from None
-    if nested and len({len(row) for row in values}) > 1:
-        raise WrongTypeError(f"the rows of {tensor.name} differ in length", field=tensor.name)
-    with np.errstate(over="ignore"):
-        return np.array(values, dtype=np.float32)
+def _data(tensor: RequestTensor, binary: memoryview) -> NDArray[Any]:
+    """Return the numbers of a tensor of good shape and datatype, in whichever of the two forms they came."""
+    json, size = tensor.json, tensor.binary_size
+    if json is not None and size is not None:
+        raise MalformedRequestError(
+            f"{tensor.name} has both data and binary_data_size: send its numbers once", field=tensor.name
+        )
+    dtype = NUMBERS[tensor.datatype]
+    if size is not None:
+        return from_bytes(tensor, size, binary, dtype)
+    if json is None:
+        raise MalformedRequestError(f"{tensor.name} has neither data nor binary_data_size", field=tensor.name)
+    if len(binary):
+        raise MalformedRequestError(
+            f"{len(binary)} bytes follow the JSON, and no input has a binary_data_size that claims them",
+            field=tensor.name,
+        )
+    return from_json(tensor, json, dtype)

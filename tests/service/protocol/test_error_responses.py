@@ -155,3 +155,8 @@ def test_row_and_field_are_there_only_where_they_are_known() -> None:
     assert error_response("/metrics", errors.ServiceError("text")).body == (
         b'{"error":{"code":"internal_error","message":"text"}}'
     )
+
+
+def test_half_a_character_that_a_client_sent_can_be_answered(service: Service) -> None:
+    response = service.client.post("/v1/models/plant:predict", content=b'{"instances": [{"a\\ud800": 1}]}')
+    assert (response.status_code, response.json()["error"]["field"]) == (400, "a?")

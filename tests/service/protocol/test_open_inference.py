@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from service.manifest import OUTPUTS
-from tests.conftest import Exported, make_table
+from tests.conftest import FEATURES, Exported, make_table
 from tests.service.client import Service, serving
 
 URL = "/v2/models/plant/infer"
@@ -27,9 +27,12 @@ def request(**changes: Any) -> dict[str, Any]:
 def test_health_and_server_metadata(service: Service) -> None:
     assert service.client.get("/v2/health/live").json() == {"live": True}
     assert service.client.get("/v2/health/ready").json() == {"ready": True, "live": True}
-    metadata = service.client.get("/v2").json()
-    assert metadata["name"] == "chainzrule"
-    assert metadata["extensions"] == ["binary_tensor_data"]
+    for path in ("/v2", "/v2/"):
+        metadata = service.client.get(path).json()
+        assert metadata["name"] == "chainzrule"
+        assert metadata["extensions"] == ["binary_tensor_data"]
+    assert service.client.get("/v2/models").json() == {"models": ["plant"]}
+    assert service.client.get("/v2/health/live/").status_code == 404
 
 
 def test_a_service_without_models_is_alive_and_not_ready(tmp_path: Path) -> None:
@@ -44,6 +47,8 @@ def test_model_metadata_lists_every_tensor(service: Service, path: str) -> None:
     metadata = service.client.get(path).json()
     assert (metadata["name"], metadata["versions"], metadata["platform"]) == ("plant", ["1"], "onnx_onnxv1")
     assert metadata["inputs"] == [{"name": "features", "datatype": "FP32", "shape": [-1, 4]}]
+    assert json.loads(metadata["properties"]["classes"]) == ["high", "low", "medium"]
+    assert json.loads(metadata["properties"]["features"]) == list(FEATURES)
     outputs = {output["name"]: (output["datatype"], output["shape"]) for output in metadata["outputs"]}
     assert list(outputs) == [output.name for output in OUTPUTS]
     assert outputs["label"] == ("INT64", [-1])
@@ -58,6 +63,13 @@ def test_every_output_comes_back_with_its_shape(service: Service) -> None:
     assert response.status_code == 200
     answer = response.json()
     assert (answer["id"], answer["model_name"], answer["model_version"]) == ("a1", "plant", "1")
+    reference = service.core.repository.get("plant").manifest.reference
+    assert answer["parameters"] == {
+        "jacobian": "margin",
+        "calibration_rows": reference.rows,
+        "reference_tail_ratio": reference.tail_ratio,
+        "smallest_typicality": reference.smallest_typicality,
+    }
     scores = service.core.repository.get("plant").score(table)
     for output in answer["outputs"]:
         expected = scores[output["name"]]
@@ -76,6 +88,23 @@ def test_outputs_can_be_chosen_data_may_be_nested_and_an_id_is_not_invented(serv
     assert answer == flat
 
 
+def test_null_is_what_may_be_left_out_and_unknown_parameters_are_ignored(service: Service) -> None:
+    plain = service.client.post(URL, json=request()).json()
+    nulls = {**request(parameters=None), "id": None, "outputs": None, "parameters": None}
+    assert service.client.post(URL, json=nulls).json() == plain
+    ignored = {"timeout": 1, "priority": 2, "sequence_id": "a", "sequence_start": True, "colour": 0.5}
+    assert service.client.post(URL, json={**request(parameters=ignored), "parameters": ignored}).json() == plain
+
+
+def test_a_model_that_is_known_and_not_served_is_a_503_to_be_tried_again(exported: Exported) -> None:
+    with serving(exported.repository) as service:
+        service.core.repository.unload("plant")
+        for path in ("/v2/models/plant/ready", "/v2/models/plant/versions/1/ready", "/v2/models/plant"):
+            response = service.client.get(path)
+            assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+            assert isinstance(response.json()["error"], str)
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -84,7 +113,10 @@ def test_outputs_can_be_chosen_data_may_be_nested_and_an_id_is_not_invented(serv
         ({"inputs": []}, "the inputs are none and the model takes one, 'features'"),
         ({"inputs": request()["inputs"] * 2}, "the inputs are 'features', 'features'"),
         (request(name="feature"), "the inputs are 'feature'"),
-        (request(datatype="INT64"), "datatype 'INT64': send FP32"),
+        (request(datatype="INT64"), "not numbers: Expected `int`"),
+        (request(datatype="INT8", data=[1, 300, 3, 4]), "a number of features is no INT8"),
+        (request(datatype="FP16"), "FP16, which has no JSON form"),
+        (request(datatype="BOOL"), "datatype 'BOOL': send FP32"),
         (request(shape=[4]), "shape [4]: send [rows, 4]"),
         (request(shape=[1, 5]), "shape [1, 5]"),
         (request(shape=[-1, 4]), "shape [-1, 4]"),
@@ -101,6 +133,7 @@ def test_outputs_can_be_chosen_data_may_be_nested_and_an_id_is_not_invented(serv
         (request(data=[1, 1e39, 3, 4]), "too large for a 32-bit float"),
         ({**request(), "outputs": [{"name": "score"}]}, "no output is called 'score'; there are label, probabilities"),
         ({**request(), "id": 7}, "Expected `str"),
+        ({**request(), "id": None, "parameters": {"a": [1]}}, "Expected `"),
     ],
 )
 def test_a_bad_request_is_refused_with_the_protocols_error(service: Service, body: object, words: str) -> None:

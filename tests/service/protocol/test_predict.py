@@ -182,8 +182,10 @@ def test_an_unknown_model_or_version_is_a_404_before_its_body_is_read(service: S
 
 
 def test_a_prediction_is_posted_not_got(service: Service) -> None:
-    response = service.client.get(URL)
-    assert (response.status_code, response.json()["error"]["code"]) == (405, "method_not_allowed")
+    for method in ("GET", "PUT", "OPTIONS"):
+        response = service.client.request(method, URL)
+        assert (response.status_code, response.json()["error"]["code"]) == (405, "method_not_allowed")
+        assert response.headers["allow"] == "POST"
 
 
 def test_a_client_that_hangs_up_is_no_failure_of_the_service(service: Service) -> None:
