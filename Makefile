@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: serve test check format lock audit clean
+.PHONY: serve test fuzz check format lock audit clean
 
 serve: $(VENV)/service.stamp
 	$(BIN)/chainzrule serve --repository deploy/models
 
 test: check
 	$(BIN)/pytest
+
+# Well over five thousand made-up requests, from our own description and the protocol's; some ten minutes.
+fuzz: $(VENV)/all.stamp
+	CHAINZRULE_FUZZ_EXAMPLES=260 $(BIN)/pytest --timeout 7200 tests/service/protocol/test_generated_requests.py
 
 check: $(VENV)/all.stamp
 	$(BIN)/ruff format --check .
