@@ -13,6 +13,9 @@ from service.errors import (
     UnsupportedEncodingError,
 )
 
+_LONGEST_LENGTH = 18
+"""Digits of a number of bytes that anyone can mean."""
+
 _ANY_HEADER = 32 + zlib.MAX_WBITS
 """zlib's word for "gzip or zlib, whichever the data say"."""
 
@@ -41,9 +44,10 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
         ClientGoneError: if the client hangs up.
     """
     announced = request.headers.get("content-length", "0")
-    if not announced.isdecimal() or len(announced) > 18:
+    if not announced.isdecimal():
         raise MalformedRequestError("content-length is not a number of bytes")
-    if int(announced) > limit:
+    # Python refuses to read a number of thousands of digits.
+    if len(announced) > _LONGEST_LENGTH or int(announced) > limit:
         raise _too_large(limit)
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity" and encoding not in _ENCODINGS:

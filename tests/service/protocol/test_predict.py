@@ -161,6 +161,11 @@ def test_a_bad_body_is_refused(service: Service, body: object, status: int, code
     assert (found, error["code"]) == (status, code)
 
 
+def test_an_announced_length_beyond_counting_is_too_large(service: Service) -> None:
+    response = service.client.post(URL, content=b"{}", headers={"Content-Length": "9" * 5000})
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "body_too_large")
+
+
 def test_a_streamed_body_is_limited_too(service: Service) -> None:
     response = service.client.post(URL, content=(b" " * 1000 for _ in range(30)))
     assert (response.status_code, response.json()["error"]["code"]) == (413, "body_too_large")
