@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 with bounds that it lacks: on a request's head, in bytes and in seconds."""
+"""uvicorn's HTTP/1.1 with what it lacks: bounds on a request's head, in bytes and seconds, and a careful ending."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,6 +31,11 @@ class Bounds(NamedTuple):
     receive_seconds: float
     refused: Callable[[ServiceError], None]
     """told of every refusal"""
+
+from service.descriptors import readable
+
+IDLE_SECONDS = 0.5
+"""When the service stops, a connection without a request has this long to bring one that is on its way."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -136,6 +141,31 @@ class BoundedProtocol(HttpToolsProtocol):
     def _start_timer(self, seconds: float) -> None:
         if self._timer is None:
             self._timer = self.loop.call_later(seconds, self._is_late)
+
+    def shutdown(self) -> None:
+        """Close when idle; a request being answered or on its way is answered first.
+
+        uvicorn closes at once where no answer is due, also amid a head and in the face of a request not yet read.
+        """
+        if self._answering:
+            super().shutdown()
+        else:
+            self.loop.call_later(IDLE_SECONDS, self._close_if_idle)
+
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _close_if_idle(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self._answering:
+            super().shutdown()
+        elif self._head_bytes or readable([self.transport.get_extra_info("socket").fileno()]):
+            # What is there is read first. That ends: the head is late some time, and its answer closes the connection.
+            self.loop.call_later(IDLE_SECONDS / 10, self._close_if_idle)
+        else:
+            self.transport.close()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
