@@ -21,15 +21,18 @@ from service.protocol.exchange import BodyLimits, Exchange
 from service.protocol.open_inference import open_inference_router
 from service.protocol.predict import predict_router
 from service.protocol.repository_api import repository_router
+from service.workers.member import Member
 
 
-def create_app(core: Core) -> FastAPI:
-    """Return the application that serves `core`."""
+def create_app(core: Core, member: Member | None = None) -> FastAPI:
+    """Return the application that serves `core`, as a member of a fleet if there are other workers."""
     settings = core.settings
     at_the_end: list[Callable[[], None]] = []
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if member is not None:
+            await member.join()
         following = asyncio.create_task(follow_repository(core)) if settings.repository_mode == "poll" else None
         yield
         if following is not None:
@@ -37,6 +40,8 @@ def create_app(core: Core) -> FastAPI:
             with suppress(asyncio.CancelledError):
                 await following
         core.engine.close()
+        if member is not None:
+            await member.leave()
         for end in at_the_end:
             await asyncio.to_thread(end)
 
@@ -63,8 +68,9 @@ def create_app(core: Core) -> FastAPI:
 
     @app.get("/metrics", tags=["operation"], response_class=Response)
     async def exposition() -> Response:
-        """Return every metric in Prometheus's text format."""
-        return Response(core.metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        """Return every metric, of all workers together, in Prometheus's text format."""
+        text = core.metrics.exposition() if member is None else await member.exposition()
+        return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     answers = ErrorAnswers(core.metrics)
     answers.install(app)

@@ -28,7 +28,7 @@ class Core(NamedTuple):
 
 def make_core(settings: Settings) -> Core:
     """Return the parts for `settings`, every servable model loaded."""
-    threads = settings.threads or available_cores()
+    threads = settings.threads or max(available_cores() // settings.workers, 1)
     load = partial(Model.load, threads=threads, max_bytes=settings.max_model_bytes)
     repository = Repository(settings.repository, load)
     repository.refresh()

@@ -2,6 +2,7 @@
 
 import re
 import ssl
+import sys
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,7 +60,7 @@ class Settings(BaseSettings):
     """PEM file with the certificate's private key."""
 
     threads: int | None = Field(default=None, ge=1, le=256)
-    """Threads onnxruntime uses within one run; by default as many as the process has cores, by affinity and quota."""
+    """Threads onnxruntime uses within one run; by default as many as each worker has cores, by affinity and quota."""
 
     workers: int = Field(default=1, ge=1, le=64)
     """Processes that answer requests. One is enough for most: threads make use of the cores."""
@@ -181,6 +182,8 @@ class Settings(BaseSettings):
             raise ValueError("a key is both an API key and an admin key: clients could then unload models")
         if "*" in self.cors_origins and self.client_keys:
             raise ValueError("cors_origins '*' with API keys would let any page use a key its reader has: name origins")
+        if self.workers > 1 and sys.platform == "win32":
+            raise ValueError("workers above 1 need a Unix system: start several services, on a port each")
         if self.workers > 1 and self.repository_keys:
             raise ValueError(
                 "the repository API changes one process: with workers above 1 leave admin_keys out and poll"
