@@ -1,24 +1,36 @@
 """The process's life: start, serve, drain, stop."""
 
+import asyncio
 import logging
+import os
 import signal
+import socket
 import sys
 from time import monotonic
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 
-from service.app import create_app
-from service.core import make_core
-from service.inference.health import Health
+from service.listener import Listener
 from service.monitoring.logs import configure_logs
 from service.settings import Settings
-from service.transport import Bounds, bounded
+from service.workers.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from service.inference.health import Health
+    from service.workers.member import Member
 
 _log = logging.getLogger(__name__)
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than the 60 s after which load balancers usually drop an idle connection, so that they do it first."""
+
+HANDSHAKE_SECONDS = 0.1
+"""A connection that has begun when no further ones are taken has this long to be established."""
+
+BACKLOG_SECONDS = 5.0
+"""Then at most this long is taken to accept what is established; a busy event loop accepts but one at each turn."""
 
 
 class DrainingServer(uvicorn.Server):
@@ -32,21 +44,32 @@ class DrainingServer(uvicorn.Server):
         config: uvicorn's.
         health: told that the service drains.
         drain_seconds: how long balancers have to notice.
+        listener: where it is connected to.
+        member: of the fleet, where there are other workers; the supervisor then speaks for all.
     """
 
-    def __init__(self, config: uvicorn.Config, health: Health, drain_seconds: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        health: "Health",
+        drain_seconds: float,
+        listener: Listener,
+        member: "Member | None" = None,
+    ) -> None:
         super().__init__(config)
         self._health = health
         self._drain_seconds = drain_seconds
+        self._listener = listener
+        self._member = member
         self._leave_at: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take SIGTERM or SIGINT."""
-        if self._leave_at is None and sig == signal.SIGTERM:
-            self._health.draining = True
+        first = not self._health.draining
+        self._health.draining = True
+        if first and sig == signal.SIGTERM:
             self._leave_at = monotonic() + self._drain_seconds
         else:
-            self._health.draining = True
             super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
@@ -55,21 +78,68 @@ class DrainingServer(uvicorn.Server):
             self.should_exit = True
         return await super().on_tick(counter)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and say so."""
+        await super().startup(sockets)
+        if self._member is not None:
+            self._member.announce()
+        else:
+            scheme = "https" if self.config.is_ssl else "http"
+            _log.info("running on %s://%s", scheme, self._listener.address)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept who has connected, close the listener, finish what is in flight."""
+        if self._member is None:
+            self._listener.refuse_new()
+        await asyncio.sleep(HANDSHAKE_SECONDS)
+        latest = monotonic() + BACKLOG_SECONDS
+        while self._listener.crowded() and monotonic() < latest and not self.force_exit:
+            await asyncio.sleep(0.01)
+        await super().shutdown(sockets)
+
 
 def serve(settings: Settings) -> None:
-    """Load every model, then answer requests until told to stop; requests in flight are finished first.
+    """Answer requests, in this process or in `settings.workers` others, until told to stop.
 
-    Being told to stop is no failure, so the process then exits with status 0.
+    Being told to stop is no failure, so the process then exits with status 0; with 1 if it cannot start.
     """
+    _begin(settings)
+    try:
+        listener = Listener.bind(settings.host, settings.port)
+    except OSError as error:
+        _log.error("cannot listen on %s port %d: %s", settings.host, settings.port, error.strerror)
+        sys.exit(1)
+    if settings.workers > 1:
+        sys.exit(0 if asyncio.run(Supervisor(settings, listener, work).run()) else 1)
+    _answer(settings, listener)
+
+
+def work(settings: Settings, listener: Listener, channel: socket.socket) -> None:
+    """Be one of several workers, which the supervisor starts and stops."""
+    # A terminal sends Ctrl-C to its whole group. A worker takes it from the supervisor, once.
+    os.setpgrp()
+    _begin(settings)
+    _answer(settings, listener, channel)
+
+
+def _begin(settings: Settings) -> None:
     configure_logs(settings.log_level, settings.log_format)
     # uvicorn takes the signals while it serves; before that, and when it raises them again, there is nothing to lose.
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
+
+
+def _answer(settings: Settings, listener: Listener, channel: socket.socket | None = None) -> None:
+    # A supervisor does without all this, and is there in less time and half the memory.
+    from service.app import create_app  # noqa: PLC0415
+    from service.core import make_core  # noqa: PLC0415
+    from service.transport import Bounds, bounded  # noqa: PLC0415
+    from service.workers.member import Member  # noqa: PLC0415
+
     core = make_core(settings)
+    member = Member(channel, core.metrics.registry, core.health) if channel is not None else None
     config = uvicorn.Config(
-        create_app(core),
-        host=settings.host,
-        port=settings.port,
+        create_app(core, member),
         http=bounded(Bounds(settings.max_header_bytes, settings.receive_seconds, core.metrics.record_error)),
         ws="none",
         log_config=None,
@@ -80,7 +150,7 @@ def serve(settings: Settings) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
-    DrainingServer(config, core.health, settings.drain_seconds).run()
+    DrainingServer(config, core.health, settings.drain_seconds, listener, member).run(listener.sockets)
     sys.exit(0)
 
 
