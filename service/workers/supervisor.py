@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
 
 from service.listener import Listener
@@ -66,25 +67,41 @@ class Supervisor:
         """Have one worker at any time, until it is time to stop."""
         pause = 0.0
         while not self._stopping.is_set():
-            worker = Worker.spawn(self._work, self._settings, self._listener, self._metrics)
-            self._workers.add(worker)
-            await worker.live(self.exposition)
-            self._workers.discard(worker)
+            steady = await self._live()
             if self._stopping.is_set():
                 return
-            particulars = {"worker": worker.pid, "exit_code": worker.exit_code, "age_seconds": round(worker.age, 1)}
-            if not self._announced and not worker.started.is_set():
-                # What keeps the first ones from starting is in the settings or the machine, for a person to see to.
-                _log.error("a worker could not be started: giving up", extra=particulars)
-                self._failed = True
-                self._stop(signal.SIGINT)
-                return
-            steady = worker.started.is_set() and worker.age >= STEADY_SECONDS
             pause = 0.0 if steady else min(max(2 * pause, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
-            _log.error("a worker ended: starting another", extra={**particulars, "pause_seconds": pause})
+            _log.info("starting another worker", extra={"pause_seconds": pause})
             self._metrics.restarts += 1
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
+
+    async def _live(self) -> bool:
+        """Have a worker live its life; return whether it was long enough that its start cannot be to blame."""
+        try:
+            worker = Worker.spawn(self._work, self._settings, self._listener, self._metrics)
+        except OSError as error:
+            # Want of memory, often, which also kills workers: those that are left go on.
+            self._could_not_start({"reason": str(error)})
+            return False
+        self._workers.add(worker)
+        await worker.live(self.exposition)
+        self._workers.discard(worker)
+        particulars = {"worker": worker.pid, "exit_code": worker.exit_code, "age_seconds": round(worker.age, 1)}
+        if self._stopping.is_set():
+            return True
+        if not worker.started.is_set():
+            self._could_not_start(particulars)
+            return False
+        _log.error("a worker ended", extra=particulars)
+        return worker.age >= STEADY_SECONDS
+
+    def _could_not_start(self, particulars: Mapping[str, object]) -> None:
+        _log.error("a worker could not be started", extra=particulars)
+        if not self._announced:
+            # What keeps the first ones from starting is in the settings or the machine, for a person to see to.
+            self._failed = True
+            self._stop(signal.SIGINT)
 
     async def _announce(self) -> None:
         """Say where the service runs once all workers answer there."""

@@ -56,12 +56,21 @@ class Worker:
 
     @classmethod
     def spawn(cls, work: Work, settings: Settings, listener: Listener, metrics: FleetMetrics) -> "Worker":
-        """Start a process."""
+        """Start a process.
+
+        Raises:
+            OSError: if the system has not enough for one more.
+        """
         ours, theirs = socket.socketpair()
         process = get_context("spawn").Process(target=work, args=(settings, listener, theirs))
-        process.start()
-        # The channel ends with the process only if nobody else holds that end.
-        theirs.close()
+        try:
+            process.start()
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            # The channel ends with the process only if nobody else holds that end.
+            theirs.close()
         return cls(process, ours, metrics)
 
     @property

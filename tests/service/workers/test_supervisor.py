@@ -7,15 +7,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.inference.threads import available_cores
+from service.listener import Listener
+from service.settings import Settings
+from service.workers import worker
+from service.workers.supervisor import Supervisor
 from tests.conftest import Exported
 from tests.service.balancer import METRICS, Balancer, Connection, connecting
 from tests.service.process import REQUIRES_PROC, Process, running
+from tests.service.workers import puppets
 
 pytestmark = REQUIRES_PROC
 
@@ -186,7 +193,7 @@ def test_a_worker_that_keeps_dying_young_is_replaced_ever_more_slowly(exported: 
 
 
 def service_restarts(service: Process) -> int:
-    return sum("a worker ended" in line for line in service.log)
+    return sum("starting another worker" in line for line in service.log)
 
 
 def test_gives_up_with_status_1_when_no_worker_can_start(exported: Exported, tmp_path: Path) -> None:
@@ -195,7 +202,38 @@ def test_gives_up_with_status_1_when_no_worker_can_start(exported: Exported, tmp
     command += ["--workers", "2", "--tls-certificate", f"{tmp_path}/none.pem", "--tls-key", f"{tmp_path}/none.pem"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
-    assert "a worker could not be started: giving up" in ended.stderr
+    assert "a worker could not be started" in ended.stderr
+
+
+def test_want_of_a_process_is_no_end_and_the_next_attempt_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    spawned: list[worker.Worker | None] = []
+    spawn = worker.Worker.spawn
+
+    def sometimes(*arguments: Any) -> worker.Worker:
+        spawned.append(None)
+        if len(spawned) == 3:
+            raise OSError("no memory")
+        spawned[-1] = started = spawn(*arguments)
+        return started
+
+    monkeypatch.setattr(worker.Worker, "spawn", sometimes)
+
+    async def scenario() -> bool:
+        with closing(Listener.bind("127.0.0.1", 0)) as listener:
+            supervisor = Supervisor(Settings(repository=tmp_path, workers=2), listener, puppets.silent)
+            running = asyncio.create_task(supervisor.run())
+            while len(spawned) < 4:
+                first = next(iter(spawned), None)
+                await asyncio.sleep(0.1)
+                if first is not None and len(spawned) == 2 and "running" in caplog.text:
+                    first.signal(signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGTERM)
+            return await running
+
+    assert asyncio.run(scenario())
 
 
 def test_chainzrule_serve_takes_workers_too(exported: Exported) -> None:
