@@ -17,7 +17,7 @@ from time import perf_counter
 
 from tests.benchmarks.load import Connection, closed_loop, open_loop, request
 from tests.benchmarks.wide_model import WIDE, body
-from tests.service.test_lifecycle import running
+from tests.service.process import running
 
 DEADLINE = 2.0
 SECONDS = 20.0

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.load import Connection, closed_loop, request
-from tests.service.test_lifecycle import Process, running
+from tests.service.process import Process, running
 
 CHUNK = 20_000
 GOOD = b'{"instances":[[6,148,72,35,null,33.6,0.627,50]]}'

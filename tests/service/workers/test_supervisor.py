@@ -107,35 +107,40 @@ def test_ten_scrapes_of_two_workers_give_the_same_and_right_number_each_time(fle
 
 def test_a_killed_worker_takes_no_other_with_it_and_is_replaced_and_its_counts_stay(exported: Exported) -> None:
     async def scenario(service: Process) -> None:
-        balancer = Balancer(service.port)
-        clients = [asyncio.create_task(balancer.pooled(pause=0.3)) for _ in range(30)]
-        await asyncio.sleep(1.5)
-        owners = service.owners()
-        workers = service.workers()
-        victim = max(workers, key=lambda worker: list(owners.values()).count(worker))
-        before = await scrape(service)
-        os.kill(victim, signal.SIGKILL)
-        last = before
-        deadline = time.monotonic() + 30
-        while last["chainzrule_workers{}"] < 2 or last["chainzrule_worker_restarts_total{}"] < 1:
-            assert time.monotonic() < deadline, "the worker was not replaced"
-            await asyncio.sleep(0.1)
-            samples = await scrape(service)
-            for name, value in last.items():
-                if name.split("{")[0].endswith(("_total", "_bucket", "_count", "_sum")):
-                    assert samples[name] >= value, f"{name} fell"
-            last = samples
-        balancer.stopped = True
-        await asyncio.gather(*clients)
-        # Nobody but the dead worker's own clients noticed, each of them once, and all found another.
-        assert set(balancer.failures) <= {port for port, worker in owners.items() if worker == victim}
-        assert all(len(failures) == 1 for failures in balancer.failures.values())
-        assert balancer.refused == 0
-        after = await scrape(service)
-        assert after[ROWS] >= before[ROWS] + 1
-        assert after["process_start_time_seconds{}"] == before["process_start_time_seconds{}"]
-        assert victim not in service.workers()
-        assert set(workers) - {victim} < set(service.workers())
+        async with connecting(service.port) as connect:
+            balancer = Balancer(service.port)
+            clients = [asyncio.create_task(balancer.pooled(pause=0.3)) for _ in range(30)]
+            await asyncio.sleep(1.5)
+            owners = service.owners()
+            workers = service.workers()
+            victim = max(workers, key=lambda worker: list(owners.values()).count(worker))
+            # The crowd may all be one worker's: each has one client for certain.
+            clients_of = await one_to_each(service, connect)
+            (survivor,) = (client for owner, client in clients_of.items() if owner != victim)
+            before = await scrape(service)
+            os.kill(victim, signal.SIGKILL)
+            last = before
+            deadline = time.monotonic() + 30
+            while last["chainzrule_workers{}"] < 2 or last["chainzrule_worker_restarts_total{}"] < 1:
+                assert time.monotonic() < deadline, "the worker was not replaced"
+                assert (await survivor.ask()).status == 200
+                await asyncio.sleep(0.1)
+                samples = await scrape(service)
+                for name, value in last.items():
+                    if name.split("{")[0].endswith(("_total", "_bucket", "_count", "_sum")):
+                        assert samples[name] >= value, f"{name} fell"
+                last = samples
+            balancer.stopped = True
+            await asyncio.gather(*clients)
+            # Nobody but the dead worker's own clients noticed, each of them once, and all found another.
+            assert set(balancer.failures) <= {port for port, worker in owners.items() if worker == victim}
+            assert all(len(failures) == 1 for failures in balancer.failures.values())
+            assert balancer.refused == 0
+            after = await scrape(service)
+            assert after[ROWS] >= before[ROWS] + 1
+            assert after["process_start_time_seconds{}"] == before["process_start_time_seconds{}"]
+            assert victim not in service.workers()
+            assert set(workers) - {victim} < set(service.workers())
 
     with running(exported.repository, "--workers", "2") as service:
         asyncio.run(scenario(service))
