@@ -7,8 +7,12 @@ from typing import Any, ClassVar, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from service.descriptors import readable
 from service.errors import HeadTooLargeError, MalformedRequestError, ServiceError, TooSlowError
 from service.protocol.error_responses import error_response
+
+IDLE_SECONDS = 0.5
+"""When the service stops, a connection without a request has this long to bring one that is on its way."""
 
 _LINGER_SECONDS = 1.0
 """After a refusal the client may go on sending for so long; a connection closed at once would be reset, and the refusal
@@ -31,11 +35,6 @@ class Bounds(NamedTuple):
     receive_seconds: float
     refused: Callable[[ServiceError], None]
     """told of every refusal"""
-
-from service.descriptors import readable
-
-IDLE_SECONDS = 0.5
-"""When the service stops, a connection without a request has this long to bring one that is on its way."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -134,6 +133,16 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._refusal is None:
             self._refuse(MalformedRequestError("this is not a request of HTTP/1.1"))
 
+    def shutdown(self) -> None:
+        """Close when idle; a request being answered or on its way is answered first.
+
+        uvicorn closes at once where no answer is due, also amid a head and in the face of a request not yet read.
+        """
+        if self._is_idle:
+            self.loop.call_later(IDLE_SECONDS, self._close_if_idle)
+        else:
+            super().shutdown()
+
     @property
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
@@ -142,26 +151,12 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer is None:
             self._timer = self.loop.call_later(seconds, self._is_late)
 
-    def shutdown(self) -> None:
-        """Close when idle; a request being answered or on its way is answered first.
-
-        uvicorn closes at once where no answer is due, also amid a head and in the face of a request not yet read.
-        """
-        if self._answering:
-            super().shutdown()
-        else:
-            self.loop.call_later(IDLE_SECONDS, self._close_if_idle)
-
-    @property
-    def _answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
-
     def _close_if_idle(self) -> None:
         if self.transport.is_closing():
             return
-        if self._answering:
+        if not self._is_idle:
             super().shutdown()
-        elif self._head_bytes or readable([self.transport.get_extra_info("socket").fileno()]):
+        elif self._at is _At.HEAD or readable([self.transport.get_extra_info("socket").fileno()]):
             # What is there is read first. That ends: the head is late some time, and its answer closes the connection.
             self.loop.call_later(IDLE_SECONDS / 10, self._close_if_idle)
         else:

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from tests.conftest import Exported
-from tests.service.test_lifecycle import running
+from tests.service.process import running
 
 KEY = "a-key-of-some-length"
 
