@@ -7,7 +7,6 @@ that errors are soaked too. The slope is a least-squares line through the reside
 """
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
@@ -89,8 +88,7 @@ async def run(service: Process, requests: int, cycles: int) -> None:
 
 def main() -> None:
     requests, cycles = (int(value) for value in (*sys.argv[1:3], *("1000000", "300")[len(sys.argv) - 1 :]))
-    os.environ["CHAINZRULE_ADMIN_KEYS"] = KEY
-    with running(Path("deploy/models"), "--drain-seconds", "0") as service:
+    with running(Path("deploy/models"), "--drain-seconds", "0", CHAINZRULE_ADMIN_KEYS=KEY) as service:
         asyncio.run(run(service, requests, cycles))
 
 

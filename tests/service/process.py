@@ -1,5 +1,6 @@
 """The whole service in a process of its own, as a user starts it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -62,11 +63,11 @@ class Process:
 
 
 @contextmanager
-def running(repository: Path, *arguments: str) -> Iterator[Process]:
+def running(repository: Path, *arguments: str, **environment: str) -> Iterator[Process]:
     """Start the service on a free port in a process that can import nothing of the offline half."""
     started = time.monotonic()
     command = [sys.executable, "-c", WITHOUT_TORCH, "--repository", str(repository), "--port", "0", *arguments]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | environment)
     assert process.stderr is not None
     log: list[str] = []
     reading = None

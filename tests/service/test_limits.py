@@ -63,7 +63,7 @@ def process(exported: Exported) -> Iterator[Process]:
                 break
         reader = threading.Thread(target=lambda: log.extend(running.stderr or ()), daemon=True)
         reader.start()
-        url = next(word for word in log[-1].split() if word.startswith("http://"))
+        url = next(word for word in json.loads(log[-1])["message"].split() if word.startswith("http://"))
         parts = urlsplit(url)
         try:
             with httpx2.Client(base_url=url, headers={"authorization": f"Bearer {KEY}"}, timeout=20) as client:

@@ -149,14 +149,15 @@ def test_a_body_with_no_length_is_refused_at_the_byte_over_the_limit_and_no_late
     assert len(pieces) == 100 - 21
 
 
-def test_a_length_over_the_limit_is_refused_before_a_byte_is_read() -> None:
+@pytest.mark.parametrize("length", ["20001", "9" * 5000])
+def test_a_length_over_the_limit_is_refused_before_a_byte_is_read(length: str) -> None:
     pieces = [b""]
     with pytest.raises(BodyTooLargeError):
-        read(pieces, content_length="20001")
+        read(pieces, content_length=length)
     assert len(pieces) == 1
 
 
-@pytest.mark.parametrize("length", ["-1", "1e3", "²", "9" * 5000, ""])
+@pytest.mark.parametrize("length", ["-1", "1e3", "²", ""])
 def test_a_length_that_is_none_is_a_400(length: str) -> None:
     with pytest.raises(MalformedRequestError):
         read([b""], content_length=length)

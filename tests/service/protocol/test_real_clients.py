@@ -30,7 +30,7 @@ PEERS = Path(__file__).parent / "peers"
 
 @pytest.fixture(scope="module")
 def service(exported: Exported) -> Iterator[Process]:
-    with running(exported.repository, "--threads", "1", "--admin-keys", ADMIN_KEY) as process:
+    with running(exported.repository, "--threads", "1", CHAINZRULE_ADMIN_KEYS=ADMIN_KEY) as process:
         yield process
 
 
