@@ -1,30 +1,22 @@
-"""Running models: at once where that is short, else in a thread of its own where what waits leaves together."""
+"""Running models: what is short on the event loop, the rest in a thread of its own where what waits leaves together."""
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import ceil
-from time import monotonic, perf_counter
-from typing import Literal, NamedTuple
+from time import monotonic
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from service.errors import DeadlineError, OverloadedError
+from service.inference.jobs import Dispatch, Job, Reason, Report, Rows, Scored, fail, settle, together
 from service.inference.model import Model, Scores
-
-INLINE_SECONDS = 0.0005
-"""A run expected to be shorter blocks the event loop for less than handing it to a thread costs in queueing."""
+from service.inference.turn import SHORT_SECONDS, Turn
 
 STALLED_SECONDS = 60.0
 """A single run of one batch that takes longer has hung."""
-
-Reason = Literal["inline", "idle", "waiting", "full", "delay"]
-"""Why a batch left: too short to hand over; the engine was idle; it became free; the batch was full; it had waited."""
-
-Rows = NDArray[np.float32]
 
 
 class Limits(NamedTuple):
@@ -40,40 +32,11 @@ class Limits(NamedTuple):
     """seconds that an idle engine waits for company; 0 to run at once"""
 
 
-class Scored(NamedTuple):
-    """A request's scores, and what became of its time."""
-
-    scores: Scores
-    queued: float
-    """seconds from submission to the start of its run"""
-    ran: float
-    """seconds of the run, which it may have shared"""
-
-
-class Dispatch(NamedTuple):
-    """One run, as it is reported."""
-
-    model: Model
-    requests: int
-    rows: int
-    reason: Reason
-    waited: float
-    """seconds that the longest-waiting request waited"""
-
-
-class _Job(NamedTuple):
-    rows: Rows
-    answer: "asyncio.Future[Scored]"
-    submitted: float
-    alone: bool
-    """after the batch it was in failed"""
-
-
 class Engine:
     """Scores rows, one run at a time.
 
-    A run that is short by the model's own measured cost happens at once, on the event loop. Anything else is admitted
-    or refused at the door, in rows and in expected seconds, and runs in a thread; requests for a model that arrive
+    What is short by the model's own measured cost runs on the event loop, see `Turn`. Anything else is admitted or
+    refused at the door, in rows and in expected seconds, and runs in a thread; requests for a model that arrive
     meanwhile leave together as soon as the thread is free, models taking turns. onnxruntime releases the interpreter
     while it runs; parallel work within one run is `Settings.threads`.
 
@@ -84,11 +47,12 @@ class Engine:
         report: told of every run.
     """
 
-    def __init__(self, limits: Limits, report: Callable[[Dispatch], None]) -> None:
+    def __init__(self, limits: Limits, report: Report) -> None:
         self.limits = limits
         self._report = report
+        self._turn = Turn(report)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
-        self._lanes: dict[Model, deque[_Job]] = {}
+        self._lanes: dict[Model, deque[Job]] = {}
         self._running: tuple[float, float] | None = None
         """When the present run began and how long it should take."""
         self._pace = 1.0
@@ -97,24 +61,26 @@ class Engine:
         self.queued_rows = 0
         self._queued_seconds = 0.0
 
-    def submit(self, model: Model, rows: Rows) -> "Scored | asyncio.Future[Scored]":
-        """Return the scores of rows [N, features], or a future of them; cancel it when nobody waits any more.
+    def is_short(self, model: Model, rows: int) -> bool:
+        """Return whether so many rows are run within a turn or two of the event loop, whatever else is waiting."""
+        return model.expected_seconds(rows) <= SHORT_SECONDS
+
+    def submit(self, model: Model, rows: Rows) -> "asyncio.Future[Scored]":
+        """Return the scores of rows [N, features] to come; cancel them when nobody waits any more.
+
+        The future raises what `Model.score` raises, and DeadlineError.
 
         Raises:
             OverloadedError: if the rows cannot wait in the queue, or not be answered before the deadline.
-            NonFiniteOutputError: as `Model.score` does, here or from the future.
         """
-        expected = model.expected_seconds(len(rows))
-        if expected <= INLINE_SECONDS:
-            started = perf_counter()
-            scores = model.score(rows)
-            self._report(Dispatch(model, 1, len(rows), "inline", 0.0))
-            return Scored(scores, 0.0, perf_counter() - started)
-        self._admit(len(rows), expected * self._pace)
-        answer: asyncio.Future[Scored] = asyncio.get_running_loop().create_future()
-        self._enqueue(model, _Job(rows, answer, monotonic(), alone=False))
-        self._dispatch("idle")
-        return answer
+        job = Job(rows, asyncio.get_running_loop().create_future(), monotonic())
+        if self.is_short(model, len(rows)):
+            self._turn.add(model, job)
+        else:
+            self._admit(len(rows), model.expected_seconds(len(rows)) * self._pace)
+            self._enqueue(model, job)
+            self._dispatch("idle")
+        return job.answer
 
     @property
     def expected_wait(self) -> float:
@@ -131,7 +97,7 @@ class Engine:
         Raises:
             OverloadedError: if the queue is full, or takes until the deadline to be worked off.
         """
-        if self.queued_rows and model.expected_seconds(1) > INLINE_SECONDS:
+        if self.queued_rows and not self.is_short(model, 1):
             self._admit(1, 0.0)
 
     @property
@@ -164,12 +130,12 @@ class Engine:
                 retry_after=max(ceil(wait), 1),
             )
 
-    def _enqueue(self, model: Model, job: _Job) -> None:
+    def _enqueue(self, model: Model, job: Job) -> None:
         self._lanes.setdefault(model, deque()).append(job)
         self.queued_rows += len(job.rows)
         self._queued_seconds += model.expected_seconds(len(job.rows))
 
-    def _dequeue(self, model: Model) -> _Job:
+    def _dequeue(self, model: Model) -> Job:
         lane = self._lanes[model]
         job = lane.popleft()
         self.queued_rows -= len(job.rows)
@@ -193,9 +159,7 @@ class Engine:
             reason = "full"
         self._running = (monotonic(), model.expected_seconds(rows))
         self._report(Dispatch(model, len(batch), rows, reason, monotonic() - batch[0].submitted))
-        run = asyncio.get_running_loop().run_in_executor(
-            self._thread, _score, model, [job.rows for job in batch], self.limits.batch_rows
-        )
+        run = asyncio.get_running_loop().run_in_executor(self._thread, _score, model, batch, self.limits.batch_rows)
         run.add_done_callback(partial(self._finish, model, batch))
 
     def _due(self) -> Model | None:
@@ -216,9 +180,9 @@ class Engine:
         self._timer = None
         self._dispatch("delay")
 
-    def _take(self, model: Model) -> list[_Job]:
+    def _take(self, model: Model) -> list[Job]:
         """Remove the model's next batch from the queue, without those that nobody waits for or that are too late."""
-        batch: list[_Job] = []
+        batch: list[Job] = []
         rows = 0
         while model in self._lanes:
             head = self._lanes[model][0]
@@ -242,7 +206,7 @@ class Engine:
             self._lanes[model] = self._lanes.pop(model)
         return batch
 
-    def _finish(self, model: Model, batch: list[_Job], run: "asyncio.Future[tuple[Scores, float]]") -> None:
+    def _finish(self, model: Model, batch: list[Job], run: "asyncio.Future[tuple[Scores, float]]") -> None:
         began = self._running[0] if self._running is not None else monotonic()
         self._running = None
         if run.cancelled():
@@ -254,15 +218,9 @@ class Engine:
             scores, seconds = run.result()
             expected = model.expected_seconds(sum(len(job.rows) for job in batch))
             self._pace = max(0.9 * self._pace + 0.1 * seconds / max(expected, 1e-6), 1.0)
-            start = 0
-            for job in batch:
-                part = slice(start, start := start + len(job.rows))
-                if not job.answer.done():
-                    own = {name: values[part] for name, values in scores.items()}
-                    job.answer.set_result(Scored(own, began - job.submitted, seconds))
+            settle(batch, scores, began, seconds)
         elif len(batch) == 1:
-            if not batch[0].answer.done():
-                batch[0].answer.set_exception(error)
+            fail(batch[0], error)
         else:
             # One of them is to blame: each runs once more by itself, so that the others are answered.
             for job in batch:
@@ -270,12 +228,12 @@ class Engine:
         self._dispatch("waiting")
 
 
-def _score(model: Model, parts: list[Rows], batch_rows: int) -> tuple[Scores, float]:
-    """Return the scores of all parts together, in pieces of at most `batch_rows`, and the seconds it took."""
-    started = perf_counter()
-    rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
+def _score(model: Model, batch: list[Job], batch_rows: int) -> tuple[Scores, float]:
+    """Return the scores of all jobs together, in pieces of at most `batch_rows`, and the seconds it took."""
+    started = monotonic()
+    rows = together(batch)
     if len(rows) <= batch_rows:
-        return model.score(rows), perf_counter() - started
+        return model.score(rows), monotonic() - started
     pieces = [model.score(rows[start : start + batch_rows]) for start in range(0, len(rows), batch_rows)]
     scores = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-    return scores, perf_counter() - started
+    return scores, monotonic() - started

@@ -15,7 +15,8 @@ from prometheus_client import (
 )
 
 from service.errors import ERROR_CODES, ServiceError
-from service.inference.engine import Dispatch, Engine, Reason
+from service.inference.engine import Engine
+from service.inference.jobs import Dispatch, Reason
 from service.inference.model import Model, Scores
 from service.inference.repository import Repository
 from service.manifest import MODEL_FILE
@@ -155,7 +156,7 @@ class Metrics:
         )
         self.batches = Counter(
             "chainzrule_batches",
-            "Runs by why they left: inline (too short to wait), idle engine, waiting until it was free, full, delay.",
+            "Runs by why they left: turn of the event loop (short ones), idle engine, waiting until free, full, delay.",
             (*model, "reason"),
             registry=self.registry,
         )

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.errors import ClientGoneError
-from service.inference.engine import Engine, Scored
+from service.inference.engine import Engine
+from service.inference.jobs import Scored
 from service.inference.model import Model, Scores
 from service.monitoring.metrics import Metrics
 from service.monitoring.prediction import PREDICTION_KEY, Prediction
@@ -69,7 +70,7 @@ class Exchange:
         decoded = perf_counter()
         told.rows, told.stages["decode"] = len(rows), decoded - started
         outcome = self._engine.submit(model, rows)
-        scored = outcome if isinstance(outcome, Scored) else await _unless_gone(request, outcome)
+        scored = await (outcome if self._engine.is_short(model, len(rows)) else _unless_gone(request, outcome))
         ran = perf_counter()
         pieces: list[bytes] = []
         for piece in codec.write(scored.scores):

@@ -13,26 +13,32 @@ from time import perf_counter
 
 import numpy as np
 
-from service.inference import engine as engine_module
-from service.inference.engine import Engine, Limits, Scored
+from service.inference.engine import Engine, Limits
 from service.inference.model import Model
+from service.inference.turn import SHORT_SECONDS
 
 ROUNDS, REQUESTS = 7, 320
 
 
-async def seconds_a_request(model: Model, rows: int, together: int) -> float:
-    """Return the mean time of a request, `together` of them submitted at once."""
-    engine = Engine(Limits(), lambda _: None)
-    table = np.random.default_rng(0).normal(50, 30, size=(rows, len(model.manifest.input.features))).astype(np.float32)
+class Forced(Engine):
+    """Runs everything on the loop, or nothing."""
 
-    async def one() -> None:
-        outcome = engine.submit(model, table)
-        if not isinstance(outcome, Scored):
-            await outcome
+    def __init__(self, *, short: bool) -> None:
+        super().__init__(Limits(queue_rows=10**6, deadline=60), lambda _: None)
+        self._short = short
+
+    def is_short(self, _model: Model, _rows: int) -> bool:
+        return self._short
+
+
+async def seconds_a_request(model: Model, rows: int, together: int, *, short: bool) -> float:
+    """Return the mean time of a request, `together` of them submitted at once."""
+    engine = Forced(short=short)
+    table = np.random.default_rng(0).normal(50, 30, size=(rows, len(model.manifest.input.features))).astype(np.float32)
 
     started = perf_counter()
     for _ in range(REQUESTS // together):
-        await asyncio.gather(*(one() for _ in range(together)))
+        await asyncio.gather(*(engine.submit(model, table) for _ in range(together)))
     elapsed = perf_counter() - started
     engine.close()
     return elapsed / REQUESTS
@@ -40,18 +46,16 @@ async def seconds_a_request(model: Model, rows: int, together: int) -> float:
 
 def main() -> None:
     model = Model.load(Path("deploy/models/pima/1"), threads=1)
-    chosen = engine_module.INLINE_SECONDS
     print(f"{'rows':>5}{'at once':>9}{'expected µs':>13}{'on the loop µs':>16}{'in the thread µs':>18}  chosen")
     for rows in (1, 16, 64, 256, 1024):
         for together in (1, 32):
-            times: dict[float, list[float]] = {float("inf"): [], 0.0: []}
+            times: dict[bool, list[float]] = {True: [], False: []}
             for _ in range(ROUNDS):
-                for bound, found in times.items():
-                    engine_module.INLINE_SECONDS = bound
-                    found.append(asyncio.run(seconds_a_request(model, rows, together)))
+                for short, found in times.items():
+                    found.append(asyncio.run(seconds_a_request(model, rows, together, short=short)))
             loop, thread = (1e6 * median(found) for found in times.values())
             expected = model.expected_seconds(rows)
-            choice = "loop" if expected <= chosen else "thread"
+            choice = "loop" if expected <= SHORT_SECONDS else "thread"
             print(f"{rows:>5}{together:>9}{1e6 * expected:>13.0f}{loop:>16.0f}{thread:>18.0f}  {choice}")
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from service.errors import DeadlineError, NonFiniteOutputError, OverloadedError
 from service.inference import engine as engine_module
-from service.inference.engine import Dispatch, Engine, Limits, Scored
+from service.inference.engine import Engine, Limits
+from service.inference.jobs import Dispatch, Scored
 from service.inference.model import Model, Scores
 from tests.conftest import Exported
 
@@ -61,25 +62,57 @@ def run(limits: Limits, scenario: Callable[[Engine, list[Dispatch]], Awaitable[N
     asyncio.run(play())
 
 
-def waiting(outcome: "Scored | asyncio.Future[Scored]") -> "asyncio.Future[Scored]":
-    assert isinstance(outcome, asyncio.Future)
-    return outcome
-
-
 def assert_same(found: Scores, expected: Scores) -> None:
     for name, values in expected.items():
         np.testing.assert_allclose(found[name], values, rtol=2e-5, atol=1e-6, err_msg=name)
 
 
-def test_a_short_run_happens_at_once_on_the_event_loop(exported: Exported) -> None:
+def test_short_requests_of_one_turn_of_the_event_loop_share_a_run(exported: Exported) -> None:
     model = Model.load(exported.folder, threads=1)
 
     async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
-        outcome = engine.submit(model, make_rows(1))
-        assert isinstance(outcome, Scored)
-        assert outcome.queued == 0
-        assert_same(outcome.scores, model.score(make_rows(1)))
-        assert [(d.requests, d.rows, d.reason) for d in dispatches] == [(1, 1, "inline")]
+        answers = [engine.submit(model, make_rows(count, count)) for count in (1, 2, 3)]
+        answers[1].cancel()
+        await asyncio.sleep(0)
+        assert [answer.done() for answer in answers] == [True, True, True]
+        assert [(d.requests, d.rows, d.reason) for d in dispatches] == [(2, 4, "turn")]
+        for count in (1, 3):
+            scored = await answers[count - 1]
+            assert_same(scored.scores, model.score(make_rows(count, count)))
+
+    run(Limits(), scenario)
+
+
+def test_more_than_a_short_run_s_worth_takes_more_than_one_turn(exported: Exported) -> None:
+    class Quick(SlowModel):
+        seconds = 0.0003
+
+    model = Quick.load(exported.folder, threads=1)
+
+    async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
+        model._seconds_a_run, model._seconds_a_row = 0.0001, 0.0001
+        answers = [engine.submit(model, make_rows(2, seed)) for seed in range(5)]
+        scored = await asyncio.gather(*answers)
+        assert [(d.requests, d.reason) for d in dispatches] == [(2, "turn"), (2, "turn"), (1, "turn")]
+        for seed, own in enumerate(scored):
+            assert_same(own.scores, model.score(make_rows(2, seed)))
+
+    run(Limits(), scenario)
+
+
+def test_a_short_request_that_fails_is_refused_alone(exported: Exported) -> None:
+    class Quick(SlowModel):
+        seconds = 0.0
+
+    model = Quick.load(exported.folder, threads=1)
+
+    async def scenario(engine: Engine, _: list[Dispatch]) -> None:
+        bad = make_rows(1)
+        bad[0, 0] = POISON
+        answers = [engine.submit(model, rows) for rows in (make_rows(1, 1), bad, make_rows(2, 2))]
+        outcomes = await asyncio.gather(*answers, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [Scored, NonFiniteOutputError, Scored]
+        assert model.runs == [4, 1, 1, 2]
 
     run(Limits(), scenario)
 
@@ -91,7 +124,7 @@ def test_a_long_run_leaves_the_event_loop_free(exported: Exported) -> None:
     model = VerySlow.load(exported.folder, threads=1)
 
     async def scenario(engine: Engine, _: list[Dispatch]) -> None:
-        answer = waiting(engine.submit(model, make_rows(1)))
+        answer = engine.submit(model, make_rows(1))
         turns = 0
         while not answer.done():
             await asyncio.sleep(0.001)
@@ -104,7 +137,7 @@ def test_a_long_run_leaves_the_event_loop_free(exported: Exported) -> None:
 
 def test_an_idle_engine_runs_at_once_and_what_waits_leaves_together(slow: SlowModel) -> None:
     async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
-        answers = [waiting(engine.submit(slow, make_rows(count, count))) for count in (1, 2, 3, 4)]
+        answers = [engine.submit(slow, make_rows(count, count)) for count in (1, 2, 3, 4)]
         assert engine.queued_rows == 9
         scored = await asyncio.gather(*answers)
         assert [(d.requests, d.rows, d.reason) for d in dispatches] == [(1, 1, "idle"), (3, 9, "waiting")]
@@ -122,7 +155,7 @@ def test_batched_answers_equal_those_given_one_by_one(slow: SlowModel, counts: l
     requests = [make_rows(count, seed) for seed, count in enumerate(counts)]
 
     async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
-        scored = await asyncio.gather(*(waiting(engine.submit(slow, rows)) for rows in requests))
+        scored = await asyncio.gather(*(engine.submit(slow, rows) for rows in requests))
         for rows, own in zip(requests, scored, strict=True):
             assert_same(own.scores, slow.score(rows))
         assert sum(dispatch.requests for dispatch in dispatches) == len(requests)
@@ -133,7 +166,7 @@ def test_batched_answers_equal_those_given_one_by_one(slow: SlowModel, counts: l
 
 def test_a_request_larger_than_a_batch_runs_in_pieces(slow: SlowModel) -> None:
     async def scenario(engine: Engine, _: list[Dispatch]) -> None:
-        scored = await waiting(engine.submit(slow, make_rows(25)))
+        scored = await engine.submit(slow, make_rows(25))
         assert slow.runs == [10, 10, 5]
         assert_same(scored.scores, slow.score(make_rows(25)))
 
@@ -142,8 +175,8 @@ def test_a_request_larger_than_a_batch_runs_in_pieces(slow: SlowModel) -> None:
 
 def test_one_member_cancelled_touches_no_other_and_is_not_run(slow: SlowModel) -> None:
     async def scenario(engine: Engine, _: list[Dispatch]) -> None:
-        first = waiting(engine.submit(slow, make_rows(1)))
-        others = [waiting(engine.submit(slow, make_rows(1, seed))) for seed in range(1, 9)]
+        first = engine.submit(slow, make_rows(1))
+        others = [engine.submit(slow, make_rows(1, seed)) for seed in range(1, 9)]
         others[3].cancel()
         await first
         scored = await asyncio.gather(*others, return_exceptions=True)
@@ -160,11 +193,11 @@ def test_one_member_cancelled_touches_no_other_and_is_not_run(slow: SlowModel) -
 
 def test_one_member_failing_is_refused_alone(slow: SlowModel) -> None:
     async def scenario(engine: Engine, _: list[Dispatch]) -> None:
-        waiting(engine.submit(slow, make_rows(1)))
+        engine.submit(slow, make_rows(1))
         bad = make_rows(1)
         bad[0, 0] = POISON
         outcomes = await asyncio.gather(
-            *(waiting(engine.submit(slow, rows)) for rows in (make_rows(2, 1), bad, make_rows(3, 2))),
+            *(engine.submit(slow, rows) for rows in (make_rows(2, 1), bad, make_rows(3, 2))),
             return_exceptions=True,
         )
         assert [type(outcome) for outcome in outcomes] == [Scored, NonFiniteOutputError, Scored]
@@ -177,8 +210,8 @@ def test_models_take_turns(exported: Exported) -> None:
     one, other = (SlowModel.load(exported.folder, threads=1) for _ in range(2))
 
     async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
-        answers = [waiting(engine.submit(one, make_rows(2))) for _ in range(4)]
-        answers.append(waiting(engine.submit(other, make_rows(2))))
+        answers = [engine.submit(one, make_rows(2)) for _ in range(4)]
+        answers.append(engine.submit(other, make_rows(2)))
         await asyncio.gather(*answers)
         assert [d.model is one for d in dispatches] == [True, True, False, True]
 
@@ -187,13 +220,13 @@ def test_models_take_turns(exported: Exported) -> None:
 
 def test_with_a_delay_an_idle_engine_waits_for_company(slow: SlowModel) -> None:
     async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
-        early = waiting(engine.submit(slow, make_rows(1)))
+        early = engine.submit(slow, make_rows(1))
         await asyncio.sleep(0.02)
-        late = waiting(engine.submit(slow, make_rows(1)))
+        late = engine.submit(slow, make_rows(1))
         await asyncio.gather(early, late)
         assert [(d.requests, d.reason) for d in dispatches] == [(2, "delay")]
         assert dispatches[0].waited >= 0.1
-        full = waiting(engine.submit(slow, make_rows(8)))
+        full = engine.submit(slow, make_rows(8))
         assert dispatches[-1].reason == "full"
         await full
 
@@ -203,7 +236,7 @@ def test_with_a_delay_an_idle_engine_waits_for_company(slow: SlowModel) -> None:
 @pytest.mark.parametrize("count", [1, 7])
 def test_a_full_queue_refuses_in_rows_whatever_the_request_s_shape(slow: SlowModel, count: int) -> None:
     async def scenario(engine: Engine, _: list[Dispatch]) -> None:
-        answers = [waiting(engine.submit(slow, make_rows(count))) for _ in range(1 + 14 // count)]
+        answers = [engine.submit(slow, make_rows(count)) for _ in range(1 + 14 // count)]
         assert engine.queued_rows == 14
         assert engine.saturated
         with pytest.raises(OverloadedError, match="14 rows are waiting and the queue holds 14") as refusal:
@@ -211,7 +244,7 @@ def test_a_full_queue_refuses_in_rows_whatever_the_request_s_shape(slow: SlowMod
         assert refusal.value.retry_after >= 1
         await asyncio.gather(*answers)
         assert engine.queued_rows == 0
-        await waiting(engine.submit(slow, make_rows(20)))  # an empty queue takes any size
+        await engine.submit(slow, make_rows(20))  # an empty queue takes any size
 
     run(Limits(queue_rows=14), scenario)
 
@@ -221,7 +254,7 @@ def test_what_cannot_be_answered_before_its_deadline_is_refused_at_the_door(slow
         answers: list[asyncio.Future[Scored]] = []
 
         def submit_many() -> None:
-            answers.extend(waiting(engine.submit(slow, make_rows(1))) for _ in range(100))
+            answers.extend(engine.submit(slow, make_rows(1)) for _ in range(100))
 
         started = time.monotonic()
         with pytest.raises(OverloadedError, match=r"more than the deadline of 0\.2 s allows"):
@@ -235,11 +268,11 @@ def test_what_cannot_be_answered_before_its_deadline_is_refused_at_the_door(slow
 
 def test_a_deadline_that_passes_in_the_queue_is_honoured_there(slow: SlowModel) -> None:
     async def scenario(engine: Engine, _: list[Dispatch]) -> None:
-        first = waiting(engine.submit(slow, make_rows(1)))
-        second = waiting(engine.submit(slow, make_rows(1)))
+        first = engine.submit(slow, make_rows(1))
+        second = engine.submit(slow, make_rows(1))
         slow.seconds = 0.3  # the machine becomes slower than the estimate knew
         await first
-        third = waiting(engine.submit(slow, make_rows(1)))
+        third = engine.submit(slow, make_rows(1))
         await second
         with pytest.raises(DeadlineError, match="the request waited"):
             await third
@@ -253,7 +286,7 @@ def test_a_run_that_hangs_shows(slow: SlowModel, monkeypatch: pytest.MonkeyPatch
 
     async def scenario(engine: Engine, _: list[Dispatch]) -> None:
         slow.seconds = 0.4
-        answer = waiting(engine.submit(slow, make_rows(1)))
+        answer = engine.submit(slow, make_rows(1))
         seen = [engine.stalled]
         await asyncio.sleep(0.2)
         seen.append(engine.stalled)
@@ -267,11 +300,12 @@ def test_a_full_queue_of_a_slow_model_does_not_refuse_a_quick_one(exported: Expo
     quick = Model.load(exported.folder, threads=1)
 
     async def scenario(engine: Engine, _: list[Dispatch]) -> None:
-        answers = [waiting(engine.submit(slow, make_rows(1))) for _ in range(5)]
+        answers = [engine.submit(slow, make_rows(1)) for _ in range(5)]
         with pytest.raises(OverloadedError):
             engine.check_capacity(slow)
         engine.check_capacity(quick)
-        assert isinstance(engine.submit(quick, make_rows(1)), Scored)
+        await engine.submit(quick, make_rows(1))
+        assert not answers[-1].done()
         await asyncio.gather(*answers)
 
     run(Limits(queue_rows=4), scenario)
@@ -281,8 +315,8 @@ def test_learns_that_the_machine_has_become_slower(slow: SlowModel) -> None:
     async def scenario(engine: Engine, _: list[Dispatch]) -> None:
         slow.seconds = 0.1
         for _run in range(10):
-            await waiting(engine.submit(slow, make_rows(1)))
-        running = waiting(engine.submit(slow, make_rows(1)))
+            await engine.submit(slow, make_rows(1))
+        running = engine.submit(slow, make_rows(1))
         assert engine.expected_wait > 0.05
         await running
 

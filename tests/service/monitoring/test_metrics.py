@@ -122,7 +122,7 @@ def test_the_stages_of_a_prediction_are_timed(service: Service) -> None:
         assert (seconds == 0) == (stage == "queue")  # a run this short does not wait
 
 
-@pytest.mark.parametrize("inline", [True, False])
+@pytest.mark.parametrize("turn", [True, False])
 def test_runs_are_counted_by_rows_and_reason(service: Service, monkeypatch: pytest.MonkeyPatch, inline: bool) -> None:
     monkeypatch.setattr(engine, "INLINE_SECONDS", 60.0 if inline else 0.0)
     predict(service, 1)
@@ -131,7 +131,7 @@ def test_runs_are_counted_by_rows_and_reason(service: Service, monkeypatch: pyte
     counted = {
         reason: samples[f"chainzrule_batches_total{{model=plant,reason={reason},version=1}}"] for reason in REASONS
     }
-    assert counted == dict.fromkeys(REASONS, 0) | {"inline" if inline else "idle": 2}
+    assert counted == dict.fromkeys(REASONS, 0) | {"turn" if inline else "idle": 2}
     assert samples[f"chainzrule_batch_rows_count{{{MODEL}}}"] == 2
     assert samples[f"chainzrule_batch_rows_sum{{{MODEL}}}"] == 4
     assert [samples[f"chainzrule_batch_rows_bucket{{le={le},{MODEL}}}"] for le in ("1.0", "2.0", "4.0")] == [1, 1, 2]
