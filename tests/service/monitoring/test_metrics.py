@@ -9,13 +9,13 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from service.inference import engine
+from service.inference.jobs import Reason
 from tests.conftest import Exported, make_table
 from tests.service.client import Service, serving
 
 MODEL = "model=plant,version=1"
 PREDICT = "/v1/models/{name}:predict"
-REASONS = get_args(engine.Reason)
+REASONS = get_args(Reason)
 
 
 @pytest.fixture
