@@ -8,6 +8,7 @@ import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple
+from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -75,10 +76,28 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def _sayable(name: str) -> str:
+    """Refuse a name that nobody could read in an answer."""
+    if not name.strip() or any(category(character) == "Cc" for character in name):
+        raise ValueError(f"{name!r} is no name: it must not be blank and must hold no control character")
+    return name
+
+
+def _writable(name: str) -> str:
+    """Refuse what JSON has to escape: the decoder of rows by name cannot be compiled for it."""
+    if '"' in name or "\\" in name:
+        raise ValueError(f"{name!r} holds a quotation mark or a backslash: rename the column, and export it again")
+    return name
+
+
+ClassName = Annotated[str, AfterValidator(_sayable)]
+FeatureName = Annotated[ClassName, AfterValidator(_writable)]
+
+
 class Feature(_Part):
     """One number a client sends, in the unit it was trained in."""
 
-    name: str
+    name: FeatureName
     unit: str | None = None
     minimum: float = Field(description="smallest known value among the training rows")
     maximum: float = Field(description="largest known value among the training rows")
@@ -214,7 +233,7 @@ class Manifest(_Part):
     version: int = Field(ge=1)
     task: Literal["classification"] = "classification"
     description: str
-    classes: Annotated[tuple[str, ...], AfterValidator(_once)] = Field(min_length=2)
+    classes: Annotated[tuple[ClassName, ...], AfterValidator(_once)] = Field(min_length=2)
     input: TableInput
     jacobian: JacobianKind
     network: Network

@@ -4,11 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from service.errors import InvalidModelError
 from service.manifest import MANIFEST_FILE, MODEL_FILE, OUTPUTS, Manifest, output_shape, read_manifest
+from service.protocol.instances import InstanceCodec
 from tests.conftest import Exported
 
 
@@ -52,6 +56,15 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
         (lambda content: content.update(colour="red"), "colour: Extra inputs are not permitted"),
         (lambda content: content.update(name="../plant"), "name: String should match pattern"),
         (lambda content: content["input"]["features"][0].update(name="age"), "each name may stand once, and age"),
+        (
+            lambda content: content["input"]["features"][0].update(name='Glucose "fasting"'),
+            r"features\.0\.name: .*holds a quotation mark or a backslash: rename the column",
+        ),
+        (lambda content: content["input"]["features"][0].update(name="a\\b"), "a quotation mark or a backslash"),
+        (lambda content: content["input"]["features"][0].update(name="a\nb"), "must hold no control character"),
+        (lambda content: content["input"]["features"][0].update(name=""), "must not be blank"),
+        (lambda content: content.update(classes=["low", "hi\x00gh"]), r"classes\.1: .*no control character"),
+        (lambda content: content.update(classes=["low", " "]), r"classes\.1: .*must not be blank"),
         (lambda content: content.update(classes=["low", "low"]), "each name may stand once, and low"),
         (lambda content: content["input"]["features"].clear(), r"input\.features: Tuple should have at least 1"),
         (lambda content: content["files"].update({"../secret": "0" * 64}), r"\.\./secret is missing"),
@@ -65,6 +78,19 @@ def test_a_manifest_that_is_not_right_is_refused_with_the_reason(
     edit(folder, change)
     with pytest.raises(InvalidModelError, match=complaint):
         read_manifest(folder)
+
+
+@given(name=st.text(max_size=12) | st.text(st.sampled_from('a \\"\t\x7f\x85\u2028😀'), min_size=1, max_size=4))
+def test_rows_can_be_read_by_every_name_that_a_feature_may_have(exported: Exported, name: str) -> None:
+    manifest = read_manifest(exported.folder)
+    content = manifest.model_dump()
+    content["input"]["features"][0]["name"] = name
+    try:
+        renamed = Manifest.model_validate(content)
+    except ValidationError:
+        return
+    row = dict.fromkeys(renamed.input.names, 1.5)
+    assert (InstanceCodec(renamed, 1).read(orjson.dumps({"instances": [row]})) == 1.5).all()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe"])
