@@ -23,7 +23,10 @@ _ADDED_GAUGES = frozenset(
         "process_max_fds",
     }
 )
-"""Gauges of which each worker has its own share; of any other the greatest stands for all."""
+"""Gauges of which each worker has its own share; of any other, but the next, the greatest stands for all."""
+
+_LEAST_GAUGES = frozenset({"chainzrule_model_ready"})
+"""Gauges that promise something: all keep it only if each worker does."""
 
 _START_TIME = "process_start_time_seconds"
 """The first worker's, for good: when the service started, whatever became of that worker."""
@@ -111,7 +114,7 @@ class FleetMetrics(Collector):
             return fsum(values)
         if family.name == _START_TIME:
             return self._started
-        return max(values)
+        return min(values) if family.name in _LEAST_GAUGES else max(values)
 
 
 def _exact_parts(values: Sequence[float]) -> list[float]:

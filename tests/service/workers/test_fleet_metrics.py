@@ -88,6 +88,15 @@ def test_gauges_add_where_each_worker_has_its_share_and_else_the_greatest_stands
     assert samples(fleet)["process_start_time_seconds"] == 2
 
 
+def test_a_model_that_one_worker_cannot_serve_is_not_ready() -> None:
+    fleet = FleetMetrics()
+    for process, ready in ((1, 1.0), (2, 0.0), (3, 1.0)):
+        fleet.report(process, worker(0, gauges={"chainzrule_model_ready": ready}))
+    assert samples(fleet)["chainzrule_model_ready"] == 0
+    fleet.depart(2)
+    assert samples(fleet)["chainzrule_model_ready"] == 1
+
+
 def test_restarts_are_counted() -> None:
     fleet = FleetMetrics()
     assert samples(fleet)["chainzrule_worker_restarts_total"] == 0
