@@ -15,12 +15,12 @@ from model_export.studies.tables import interval, p_value
 def adds_to_margin(conditional: pd.DataFrame) -> Iterator[str]:
     """Yield a sentence for each addition, on unshifted and on shifted rows, from the records of `condition`."""
     for (addition, rows), part in conditional.groupby(["addition", "rows"], sort=False):
-        significant, gains = part["p_holm"].to_numpy() < LEVEL, part["gain"].to_numpy() > 0
+        significant, gains = part["p_holm"].to_numpy() < LEVEL, part["gain_least"].to_numpy() > 0
         agreed = part["effect_least"].to_numpy() * part["effect_most"].to_numpy() > 0
         said = _said(
             {
-                "significant, and ranks errors better on rows not fitted to": part[significant & agreed & gains],
-                "significant, but ranks no better": part[significant & agreed & ~gains],
+                "significant, and ranks other rows' errors better in every seed": part[significant & agreed & gains],
+                "significant, but does not rank better in every seed": part[significant & agreed & ~gains],
                 "significant, but not in one direction over the seeds": part[significant & ~agreed],
                 "not shown to add anything": part[~significant],
             }

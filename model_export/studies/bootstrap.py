@@ -89,7 +89,13 @@ def augrc(auroc: Floats, error_rate: Floats) -> Floats:
 
 
 def paired(ours: Floats, theirs: Floats) -> Difference:
-    """Return ours − theirs from a statistic in every resample [B + 1], the first being the sample as it is."""
+    """Return ours − theirs from a statistic in every resample [B + 1], the first being the sample as it is.
+
+    Raises:
+        ValueError: if a resample has no such statistic, as an AUROC has none without an error.
+    """
+    if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
+        raise ValueError("a resample has no error, or nothing else: there are too few to compare by a bootstrap")
     observed, *_ = differences = ours - theirs
     resampled = differences[1:]
     low, high = np.quantile(resampled, [0.025, 0.975])

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import torch
 from rich.progress import track
@@ -23,6 +24,10 @@ class Records(NamedTuple):
     """a row for each shift in each run"""
     rows: Callable[[str, str], list[Rows]]
     """by data set and activation: one for each seed, read when asked for"""
+
+    def distinct_rows(self, name: str, activation: str) -> int:
+        """Return the number of different unshifted test rows over all seeds."""
+        return len(np.unique(np.concatenate([rows.identity[rows.unshifted] for rows in self.rows(name, activation)])))
 
 
 def run_all(names: Sequence[str], seeds: int, folder: Path) -> Records:

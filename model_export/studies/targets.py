@@ -18,8 +18,17 @@ Cell = Callable[[str, str], str]
 """From a data set and an activation to what was measured and whether that is enough."""
 
 
-def targets(scores: pd.DataFrame, windows: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each target and kind of network it is set for, a column for each data set."""
+def targets(
+    scores: pd.DataFrame, windows: pd.DataFrame, comparisons: pd.DataFrame, distinct: Callable[[str, str], int]
+) -> pd.DataFrame:
+    """Return a row for each target and kind of network it is set for, a column for each data set.
+
+    Args:
+        scores: of each confidence on each shift in each run.
+        windows: of each shift in each run.
+        comparisons: of `reliability` and `typicality` with the baselines.
+        distinct: the number of different test rows over all seeds, by data set and kind of network.
+    """
     every, curved = tuple(scores["activation"].unique()), ("polynomial",)
     detection = summarise(scores)["detection"]
     rows: dict[str, tuple[tuple[str, ...], Cell]] = {
@@ -45,11 +54,15 @@ def targets(scores: pd.DataFrame, windows: pd.DataFrame, comparisons: pd.DataFra
         ),
         "`typicality` below 0.01 on unshifted rows": (
             curved,
-            lambda name, kind: _false_alarms(_unshifted(windows, name, kind), "typicality_below_0_01", 0.01),
+            lambda name, kind: _false_alarms(
+                _unshifted(windows, name, kind)["typicality_below_0_01"].mean(), distinct(name, kind), 0.01
+            ),
         ),
         "`typicality` below 0.05 on unshifted rows": (
             curved,
-            lambda name, kind: _false_alarms(_unshifted(windows, name, kind), "typicality_below_0_05", 0.05),
+            lambda name, kind: _false_alarms(
+                _unshifted(windows, name, kind)["typicality_below_0_05"].mean(), distinct(name, kind), 0.05
+            ),
         ),
         f"calibration error of `reliability` at most 0.03, from {ENOUGH_ROWS} calibration rows": (
             every,
@@ -99,9 +112,9 @@ def _at_least(value: float, least: float, form: str) -> str:
     return _said(value >= least, form.format(value))
 
 
-def _false_alarms(clean: pd.DataFrame, column: str, alpha: float) -> str:
-    """Judge the mean rate over seeds; its error is that of one seed's rows, since seeds share them."""
-    rate, error = clean[column].mean(), (alpha * (1 - alpha) / clean["rows"].min()) ** 0.5
+def _false_alarms(rate: float, rows: int, alpha: float) -> str:
+    """Judge the mean rate over seeds; its error is that of as many rows as there are different ones."""
+    error = (alpha * (1 - alpha) / rows) ** 0.5
     return _said(rate <= alpha + ONE_SIDED * error, f"{rate:.3f}, standard error {error:.3f}")
 
 

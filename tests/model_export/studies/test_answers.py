@@ -22,9 +22,9 @@ def test_what_is_said_of_the_margin_follows_from_the_numbers() -> None:
         ]
     )
     assert list(adds_to_margin(records)) == [
-        "- `typicality`, shifted rows: significant, and ranks errors better on rows not fitted to on pima "
-        "(polynomial/gelu); significant, but ranks no better on sst5 (polynomial); significant, but not in one "
-        "direction over the seeds on sst5 (relu); not shown to add anything on mnist (relu)."
+        "- `typicality`, shifted rows: significant, and ranks other rows' errors better in every seed on pima "
+        "(polynomial/gelu); significant, but does not rank better in every seed on sst5 (polynomial); significant, "
+        "but not in one direction over the seeds on sst5 (relu); not shown to add anything on mnist (relu)."
     ]
     assert conditional_table(records).iloc[3].tolist() == [
         "-0.500 (-2.000 to +1.000)",

@@ -78,3 +78,8 @@ def test_holm_multiplies_the_smallest_by_the_number_of_tests_and_stays_monotone(
     np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03, 0.5])), [0.04, 0.09, 0.09, 0.5])
     p = np.random.default_rng(0).random(30) ** 3
     np.testing.assert_allclose(holm(p), multipletests(p, method="holm")[1])
+
+
+def test_a_resample_without_the_statistic_is_a_refusal_and_not_significant() -> None:
+    with pytest.raises(ValueError, match="too few to compare by a bootstrap"):
+        paired(np.array([0.6, np.nan, 0.7]), np.array([0.5, 0.5, 0.5]))

@@ -32,6 +32,11 @@ def test_what_adds_is_told_from_what_does_not() -> None:
             assert abs(table[rows, nothing]["gain"]) < 0.03
 
 
+def test_turning_a_misleading_margin_round_is_not_the_additions_merit() -> None:
+    found = condition([prepared({"msp": -1.0}, seed) for seed in range(5)])
+    assert found["gain"].abs().max() < 0.03
+
+
 def test_where_nothing_is_added_p_is_uniform_though_rows_come_in_copies() -> None:
     runs = pd.concat([condition([prepared({}, seed)]) for seed in range(40)])
     for rows in ("unshifted", "shifted"):

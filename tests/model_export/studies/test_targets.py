@@ -43,7 +43,8 @@ def verdicts(
     ece: float = 0.02,
     calibration_rows: int = 2000,
 ) -> dict[str, str]:
-    table = targets(scores(typicality), windows(rate, ece, calibration_rows), comparisons(difference, high, p))
+    records = scores(typicality), windows(rate, ece, calibration_rows), comparisons(difference, high, p)
+    table = targets(*records, distinct=lambda *_: 1000)
     names = ["errors", "shifted", "noticing", "distances", "probabilities", "alpha 0.01", "alpha 0.05", "calibration"]
     return dict(zip(names, table["made up"], strict=True))
 
