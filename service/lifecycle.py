@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -31,6 +32,9 @@ HANDSHAKE_SECONDS = 0.1
 
 BACKLOG_SECONDS = 5.0
 """Then at most this long is taken to accept what is established; a busy event loop accepts but one at each turn."""
+
+EXIT_SECONDS = 2.0
+"""When the server has ended, so must the process within this time."""
 
 
 class DrainingServer(uvicorn.Server):
@@ -96,6 +100,7 @@ class DrainingServer(uvicorn.Server):
         while self._listener.crowded() and monotonic() < latest and not self.force_exit:
             await asyncio.sleep(0.01)
         await super().shutdown(sockets)
+        _end_within(EXIT_SECONDS)
 
 
 def serve(settings: Settings) -> None:
@@ -152,6 +157,21 @@ def _answer(settings: Settings, listener: Listener, channel: socket.socket | Non
     )
     DrainingServer(config, core.health, settings.drain_seconds, listener, member).run(listener.sockets)
     sys.exit(0)
+
+
+def _end_within(seconds: float) -> None:
+    # Both asyncio and the interpreter join every pool's threads at the end, however long: one in a run that hangs, or
+    # in a read from a share that is gone, would keep the process for ever. Nobody waits for what it does any more.
+    timer = threading.Timer(seconds, _leave_threads_behind)
+    timer.daemon = True
+    timer.start()
+
+
+def _leave_threads_behind() -> None:
+    names = sorted(thread.name for thread in threading.enumerate() if not thread.daemon)
+    _log.warning("leaving threads behind that do not end", extra={"threads": ", ".join(names)})
+    logging.shutdown()
+    os._exit(0)
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:

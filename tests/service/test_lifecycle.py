@@ -17,6 +17,24 @@ from tests.conftest import Exported
 from tests.service.balancer import PREDICT, Balancer, connecting
 from tests.service.process import REQUIRES_PROC, Process, running
 
+HUNG = {
+    "a run": """
+from concurrent.futures import ThreadPoolExecutor
+ThreadPoolExecutor(1).submit(threading.Event().wait)
+""",
+    "a look at the repository": """
+from service.inference.repository import Repository
+refresh, looks = Repository.refresh, []
+def hang_later(repository):
+    if looks:
+        print("hangs", file=sys.stderr, flush=True)
+        threading.Event().wait()
+    looks.append(refresh(repository))
+Repository.refresh = hang_later
+""",
+}
+"""What makes a thread of the service hang for good."""
+
 
 def predict(url: str) -> httpx2.Response:
     return httpx2.post(f"{url}/v1/models/plant:predict", json={"instances": [[20, 5, 1000, 0]]})
@@ -143,6 +161,24 @@ def test_sigint_or_a_second_signal_skips_the_draining(
             service.process.send_signal(number)
             time.sleep(0.5)
         assert service.process.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize("hung", HUNG)
+def test_a_thread_that_hangs_does_not_keep_the_process_when_told_to_stop(exported: Exported, hung: str) -> None:
+    script = f"import sys, threading\n{HUNG[hung]}\nfrom service.__main__ import main\nmain()"
+    command = [sys.executable, "-c", script, "--repository", str(exported.repository), "--port", "0"]
+    command += ["--drain-seconds", "0", "--poll-seconds", "0.1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as service:
+        assert service.stderr is not None
+        try:
+            awaited = "running on" if hung == "a run" else "hangs"
+            assert any(awaited in line for line in service.stderr)
+            time.sleep(0.5)  # the server may only now have begun to listen
+            service.send_signal(signal.SIGTERM)
+            assert service.wait(timeout=20) == 0
+            assert "leaving threads behind" in service.stderr.read()
+        finally:
+            service.kill()
 
 
 def test_says_in_a_sentence_that_the_port_is_taken(exported: Exported) -> None:
