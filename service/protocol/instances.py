@@ -1,7 +1,8 @@
 """The friendly protocol's bodies: instances to rows, scores to predictions."""
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from difflib import get_close_matches
 from math import isfinite
 from typing import Any, Final
@@ -18,6 +19,7 @@ from service.errors import (
     ServiceError,
     UnknownFeatureError,
     WrongTypeError,
+    shown,
 )
 from service.inference.advice import advise, strange
 from service.inference.model import Scores
@@ -29,8 +31,17 @@ _SHAPE: Final = 'send {"instances": [...]}, each instance an object by feature n
 _LONGEST_NAME = 64
 """What a client wrote is repeated to it up to this length."""
 
-_ROWS_A_PIECE = 256
-"""Rows written at a time; a thousand take some 20 ms, and health must not wait so long."""
+_ROWS_A_PIECE, _VALUES_A_PIECE = 256, 32_768
+"""At most so much is written at a time; a thousand rows take some 20 ms, and health must not wait so long."""
+
+_LONGEST_INSTANCE = 1 << 18
+"""Bytes of an instance that are looked at again; they take some 5 ms."""
+
+_NOT_FINITE = (
+    re.compile(rb"NaN(?<=[\[:,\s]NaN)(?=[\s,\]}])"),
+    re.compile(rb"Infinity(?<=[\[:,\s-]Infinity)(?=[\s,\]}])"),
+)
+"""What JSON does not know and many write. A pattern each, beginning with its letters: so they are searched for fast."""
 
 
 class _Counted(msgspec.Struct):
@@ -43,8 +54,8 @@ _COUNTER = msgspec.json.Decoder(_Counted)
 class InstanceCodec:
     """Reads `{"instances": [...]}` and writes `{"predictions": [...]}` for one model.
 
-    The decoder is compiled for the model's features, so that a good body is decoded and checked in one pass; only a
-    bad one is looked at again, slowly, to say precisely what is wrong with it.
+    The decoder is compiled for the model's features, so that a good body is decoded and checked in one pass; only the
+    instance at fault of a bad one is looked at again, slowly, to say precisely what is wrong with it.
 
     Args:
         manifest: the model's.
@@ -81,8 +92,9 @@ class InstanceCodec:
             raise self._diagnose(body, error) from None
         check_count(len(instances), self._max_rows)
         width = len(self._table.features)
-        if any(type(instance) is list and len(instance) != width for instance in instances):
-            raise next(self._faults(instances))
+        for row, instance in enumerate(instances):
+            if type(instance) is list and len(instance) != width:
+                raise next(self._faults(row, instance))
         values = [row if type(row) is list else msgspec.structs.astuple(row) for row in instances]
         with np.errstate(over="ignore"):
             rows = np.array(values, dtype=np.float32)
@@ -99,8 +111,9 @@ class InstanceCodec:
         name = orjson.dumps({"model_name": manifest.name, "model_version": str(manifest.version)})
         yield name[:-1] + b',"predictions":['
         rows = len(scores["label"])
-        for start in range(0, rows, _ROWS_A_PIECE):
-            part = slice(start, start + _ROWS_A_PIECE)
+        step = max(min(_ROWS_A_PIECE, _VALUES_A_PIECE // (len(manifest.input.features) + len(manifest.classes))), 1)
+        for start in range(0, rows, step):
+            part = slice(start, start + step)
             piece = self._predictions({name: values[part] for name, values in scores.items()})
             yield piece[1:-1] + (b"," if part.stop < rows else b"]}")
 
@@ -153,59 +166,77 @@ class InstanceCodec:
         return orjson.dumps(predictions, option=orjson.OPT_SERIALIZE_NUMPY)
 
     def _diagnose(self, body: bytes, error: Exception) -> ServiceError:
-        """Return what is wrong with a body that the decoder refused."""
-        try:
-            # Python's own reader takes NaN and Infinity, which JSON does not know, so that they can be pointed at.
-            content = json.loads(body)
-        except (ValueError, RecursionError):
+        """Return what is wrong with a body that the decoder refused; a large one must not keep the event loop."""
+        text = body
+        for pattern in _NOT_FINITE:
+            # A number too large is as wrong, and can be pointed at.
+            text = pattern.sub(b"1e999", text)
+        if text != body:
+            try:
+                self._decoder.decode(text)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as clearer:
+                error = clearer
+        if not isinstance(error, msgspec.ValidationError):
             return MalformedRequestError(f"the body is not JSON: {error}")
-        if not isinstance(content, dict) or not isinstance(content.get("instances"), list):
+        # Only the end is a path for certain: before it a name may stand that a client made up.
+        _, within, path = str(error).rpartition(" - at `$.instances[")
+        if not within:
             return MalformedRequestError(f"the body has no list of instances: {_SHAPE}")
-        return next(self._faults(content["instances"]), MalformedRequestError(f"{error}: {_SHAPE}"))
+        row = int(path.partition("]")[0])
+        unclear = MalformedRequestError(f"{shown(str(error))}: {_SHAPE}", row=row)
+        try:
+            raw = bytes(_COUNTER.decode(text).instances[row])
+            if len(raw) > _LONGEST_INSTANCE:
+                return unclear
+            # Python's own reader takes numbers that are too large for a float.
+            instance = json.loads(raw)
+        except msgspec.DecodeError as malformed:
+            return MalformedRequestError(f"the body is not JSON: {malformed}")
+        except (ValueError, IndexError, RecursionError):
+            return unclear
+        return next(self._faults(row, instance), unclear)
 
-    def _faults(self, instances: Sequence[Any]) -> Iterator[ServiceError]:
-        """Yield what is wrong with each instance in turn."""
+    def _faults(self, row: int, instance: object) -> Iterator[ServiceError]:
+        """Yield what is wrong with an instance."""
         names = self._table.names
-        for row, instance in enumerate(instances):
-            if isinstance(instance, dict):
-                yield from _name_faults(row, instance, names)
-                values = instance
-            elif isinstance(instance, list):
-                if len(instance) != len(names):
-                    yield WrongTypeError(
-                        f"row {row} has {len(instance)} values and the model takes {len(names)}: {', '.join(names)}",
-                        row=row,
-                    )
-                values = dict(zip(names, instance, strict=False))
-            elif isinstance(instance, msgspec.Struct):
-                continue
-            else:
-                yield WrongTypeError(f"row {row} is {_kind(instance)}: {_SHAPE}", row=row)
-                continue
-            for name, value in values.items():
-                if isinstance(value, bool) or not isinstance(value, int | float | None):
-                    yield WrongTypeError(
-                        f"{name} of row {row} is {_kind(value)}: send a number, or null where it is unknown",
-                        row=row,
-                        field=name,
-                    )
-                elif isinstance(value, float) and not isfinite(value):
-                    yield NonFiniteValueError(
-                        f"{name} of row {row} is not finite: send a number, or null where it is unknown",
-                        row=row,
-                        field=name,
-                    )
+        values: dict[str, Any] = {}
+        if isinstance(instance, dict):
+            yield from _name_faults(row, instance, names)
+            values = instance
+        elif isinstance(instance, list):
+            if len(instance) != len(names):
+                yield WrongTypeError(
+                    f"row {row} has {len(instance)} values and the model takes {len(names)}: {', '.join(names)}",
+                    row=row,
+                )
+            values = dict(zip(names, instance, strict=False))
+        else:
+            yield WrongTypeError(f"row {row} is {_kind(instance)}: {_SHAPE}", row=row)
+        for name, value in values.items():
+            if isinstance(value, bool) or not isinstance(value, int | float | None):
+                yield WrongTypeError(
+                    f"{name} of row {row} is {_kind(value)}: send a number, or null where it is unknown",
+                    row=row,
+                    field=name,
+                )
+            elif isinstance(value, float) and not isfinite(value):
+                yield NonFiniteValueError(
+                    f"{name} of row {row} is not finite: send a number, or null where it is unknown",
+                    row=row,
+                    field=name,
+                )
 
 
 def _name_faults(row: int, instance: dict[str, Any], names: tuple[str, ...]) -> Iterator[ServiceError]:
     absent = [name for name in names if name not in instance]
+    known = set(names)
     for name in instance:
-        if name not in names:
-            shown = name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "…"
-            spelt = {known.casefold(): known for known in absent or names}
-            near = get_close_matches(shown.casefold(), spelt, n=1, cutoff=0.5)
+        if name not in known:
+            unknown = shown(name, _LONGEST_NAME)
+            spelt = {name.casefold(): name for name in absent or names}
+            near = get_close_matches(unknown.casefold(), spelt, n=1, cutoff=0.5)
             hint = f"did you mean {spelt[near[0]]!r}?" if near else f"the model takes {', '.join(names)}"
-            yield UnknownFeatureError(f"row {row} has an unknown feature {shown!r}: {hint}", row=row, field=shown)
+            yield UnknownFeatureError(f"row {row} has an unknown feature {unknown!r}: {hint}", row=row, field=unknown)
     if absent:
         yield MissingFeatureError(
             f"row {row} lacks {', '.join(absent)}: send every feature, null where its value is unknown",
