@@ -73,7 +73,11 @@ class ConformalScale(nn.Module):
             else:
                 knots.append(ordered[rank])
                 values.append(levels[rank])
-        return cls(np.array([*knots, ordered[-1] + gap]), np.array([*values, floor]))
+        end = ordered[-1] + gap
+        if knots[-1] < ordered[-1]:
+            # The largest are merged into a knot below them: no steeper than between knots, or p there is below the step.
+            end = max(end, knots[-1] + (values[-1] - floor) * spread / _STEEPEST)
+        return cls(np.array([*knots, end]), np.array([*values, floor]))
 
     @property
     def smallest(self) -> float:

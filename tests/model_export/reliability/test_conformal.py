@@ -82,6 +82,19 @@ def test_no_row_that_the_exact_p_value_lets_pass_raises_an_alarm(rows: int, powe
     assert alarms.any()
 
 
+@pytest.mark.parametrize("rows", [999, 2000, 4999])
+@pytest.mark.parametrize("stragglers", [0.5, 1.1, 1.9])
+def test_ties_at_the_largest_distance_that_merge_with_rows_just_below_stay_above_the_step(
+    rows: int, stragglers: float
+) -> None:
+    usual = np.random.default_rng(0).uniform(0, 1, rows - 23)
+    gap = float(np.subtract(*np.quantile(usual, [0.75, 0.25]))) / 6 / (rows + 1)
+    calibration = np.concatenate([usual, np.full(20, 1.5), np.full(3, 1.5 - stragglers * gap)])
+    scale = ConformalScale.fit(calibration, two_sided=False)
+    largest = np.array([1.5])
+    assert p_values(scale, largest) >= exact(calibration, largest, 1)
+
+
 def test_has_a_floor_and_is_never_nan() -> None:
     calibration = np.random.default_rng(0).uniform(1, 2, size=99)
     far = np.array([0.0, 0.5, 1.5, 3.0, 1e30])
