@@ -12,14 +12,18 @@ ADVICE = ("reject", "review", "accept")
 def advise(reliability: NDArray[np.float32], thresholds: Thresholds) -> list[str]:
     """Return for each row [N] "accept" (at or above the level `review`), "review" (at or above `reject`) or "reject".
 
-    A level that is null is one that no row can meet.
+    A level that is null is one that no row can meet, and a reliability that is NaN meets none.
     """
     accept = np.inf if thresholds.review.score is None else thresholds.review.score
     look = np.inf if thresholds.reject.score is None else thresholds.reject.score
-    levels = np.array([min(look, accept), accept], dtype=reliability.dtype)
-    return [ADVICE[index] for index in levels.searchsorted(reliability, side="right").tolist()]
+    # In the scores' own precision, so that a row at a level meets it. Comparisons, since all are false of NaN, which a
+    # search would put above every level.
+    accept, look = np.array([accept, look], dtype=reliability.dtype).tolist()
+    reject, review, best = ADVICE
+    return [best if score >= accept else review if score >= look else reject for score in reliability.tolist()]
 
 
 def strange(typicality: NDArray[np.float32], level: OutOfDistribution) -> NDArray[np.bool_]:
-    """Return for each row [N] whether its typicality is at or below the level for out of distribution."""
-    return typicality <= level.typicality
+    """Return for each row [N] whether its typicality is at or below the level for out of distribution, or NaN."""
+    usual: NDArray[np.bool_] = typicality > level.typicality
+    return ~usual

@@ -35,6 +35,11 @@ def test_a_row_at_a_level_meets_it_and_none_meets_one_that_is_null(
     assert advise(SCORES, thresholds(review, reject)) == expected
 
 
+@pytest.mark.parametrize("review", [0.9, 0.0, None])
+def test_a_reliability_that_is_nan_is_rejected(review: float | None) -> None:
+    assert advise(np.array([np.nan, 0.95], dtype=np.float32), thresholds(review, 0.0))[0] == "reject"
+
+
 def test_no_rows_get_no_advice() -> None:
     assert advise(SCORES[:0], thresholds(0.9, 0.6)) == []
 
@@ -43,3 +48,8 @@ def test_typicality_at_its_level_is_out_of_distribution() -> None:
     typicality = np.array([0.01, 0.05, 0.0501, 1.0], dtype=np.float32)
     level = OutOfDistribution(typicality=0.05, false_alarm_rate=0.05)
     assert strange(typicality, level).tolist() == [True, True, False, False]
+
+
+def test_a_typicality_that_is_nan_is_out_of_distribution() -> None:
+    level = OutOfDistribution(typicality=0.05, false_alarm_rate=0.05)
+    assert strange(np.array([np.nan, 1.0], dtype=np.float32), level).tolist() == [True, False]
