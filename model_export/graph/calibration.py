@@ -128,9 +128,9 @@ def _mean_norms(norm: Tensor, label: Tensor, runner_up: Tensor, classes: int, *,
     """Return the mean norm [K, K] for each unordered pair of label and runner-up."""
     means = norm.mean().expand(classes, classes).clone()
     if pairwise:
-        low, high = torch.minimum(label, runner_up), torch.maximum(label, runner_up)
-        for first, second in torch.combinations(torch.arange(classes)):
-            members = norm[(low == first) & (high == second)]
-            if len(members) >= _FEWEST_PAIR_ROWS:
-                means[first, second] = means[second, first] = members.mean()
+        pair = torch.minimum(label, runner_up) * classes + torch.maximum(label, runner_up)
+        counts, sums = (torch.bincount(pair, weights, classes * classes) for weights in (None, norm))
+        seen = torch.nonzero(counts >= _FEWEST_PAIR_ROWS)[:, 0]
+        low, high = seen // classes, seen % classes
+        means[low, high] = means[high, low] = sums[seen] / counts[seen]
     return means
