@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import MalformedRequestError, WrongTypeError
+from service.errors import MalformedRequestError, WrongTypeError, shown
 from service.protocol.infer_request import RequestTensor
 
 LENGTH_HEADER: Final = "inference-header-content-length"
@@ -42,7 +42,7 @@ def split_body(body: bytes, headers: Mapping[str, str]) -> Body:
         return Body(view, view[:0], raw=False)
     length = length.strip()
     if not (length.isascii() and length.isdecimal() and len(length) <= _LONGEST_LENGTH):
-        raise MalformedRequestError(f"{LENGTH_HEADER} {length[:64]!r} is not a number of bytes")
+        raise MalformedRequestError(f"{LENGTH_HEADER} {shown(length, 64)!r} is not a number of bytes")
     end = int(length)
     if end > len(body):
         raise MalformedRequestError(f"{LENGTH_HEADER} says that {end} bytes are JSON, and the body has {len(body)}")
@@ -83,8 +83,8 @@ def from_bytes(tensor: RequestTensor, size: int, binary: memoryview, dtype: np.d
     needed = dtype.itemsize * math.prod(tensor.shape)
     if size != needed:
         raise WrongTypeError(
-            f"{tensor.name} has binary_data_size {size}, and its shape {tensor.shape} of {tensor.datatype} needs "
-            f"{needed} bytes",
+            f"{tensor.name} has binary_data_size {shown(str(size))}, and its shape {tensor.shape} of {tensor.datatype} "
+            f"needs {needed} bytes",
             field=tensor.name,
         )
     if len(binary) != size:

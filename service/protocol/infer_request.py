@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from service.errors import MalformedRequestError, UnsupportedParameterError
+from service.errors import MalformedRequestError, UnsupportedParameterError, shown
 
 Parameters = dict[str, str | int | float | bool]
 """What a client says beside its tensors. Those that mean nothing here are ignored, as the protocol wants it:
@@ -47,7 +47,8 @@ class RequestTensor(msgspec.Struct):
             return None
         if type(size) is not int or size < 0:
             raise MalformedRequestError(
-                f"binary_data_size of {self.name} is {size!r}: send the number of its bytes", field=self.name
+                f"binary_data_size of {shown(self.name)} is {shown(repr(size))}: send the number of its bytes",
+                field=shown(self.name),
             )
         return size
 
@@ -81,7 +82,7 @@ def read_request(content: bytes | memoryview) -> InferRequest:
     try:
         request = _REQUESTS.decode(content)
     except msgspec.ValidationError as error:
-        raise MalformedRequestError(f"the body is not an infer request: {error}") from None
+        raise MalformedRequestError(f"the body is not an infer request: {shown(str(error))}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedRequestError(
             f"the body is not JSON: {error}; JSON has no NaN or infinity, a missing number is null"
@@ -89,7 +90,7 @@ def read_request(content: bytes | memoryview) -> InferRequest:
     for part in (*request.inputs, *(request.outputs or ())):
         for name, why in _ELSEWHERE.items():
             if name in (part.parameters or ()):
-                raise UnsupportedParameterError(f"the parameter {name} is not supported: {why}", field=part.name)
+                raise UnsupportedParameterError(f"the parameter {name} is not supported: {why}", field=shown(part.name))
     return request
 
 
@@ -102,4 +103,4 @@ def flag(parameters: Mapping[str, object] | None, name: str) -> bool | None:
     value = (parameters or {}).get(name)
     if value is None or isinstance(value, bool):
         return value
-    raise MalformedRequestError(f"the parameter {name} is {value!r}: send true or false")
+    raise MalformedRequestError(f"the parameter {name} is {shown(repr(value))}: send true or false")

@@ -7,13 +7,13 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from service.errors import MalformedRequestError, UnknownFeatureError, WrongTypeError
+from service.errors import MalformedRequestError, UnknownFeatureError, WrongTypeError, shown
 from service.inference.model import Model, Scores
 from service.inference.rows import check_count, check_values
 from service.manifest import OUTPUTS
 from service.protocol.binary_tensors import LENGTH_HEADER, from_bytes, raw_tensor, split_body, to_bytes
 from service.protocol.infer_request import InferRequest, RequestTensor, flag, read_request
-from service.protocol.json_tensors import from_json
+from service.protocol.json_tensors import from_json, in_pieces, to_json
 
 _DATATYPES: Final = {output.name: output.datatype for output in OUTPUTS}
 
@@ -67,17 +67,19 @@ class TensorCodec:
         names = [tensor.name for tensor in request.inputs]
         if names != [table.tensor]:
             raise UnknownFeatureError(
-                f"the inputs are {', '.join(map(repr, names)) or 'none'} and the model takes one, {table.tensor!r}",
+                f"the inputs are {shown(', '.join(map(repr, names))) or 'none'} and the model takes one, "
+                f"{table.tensor!r}",
                 field="inputs",
             )
         tensor = request.inputs[0]
         if tensor.datatype not in NUMBERS:
             raise WrongTypeError(
-                f"{tensor.name} has datatype {tensor.datatype!r}: send FP32, or another of {', '.join(NUMBERS)}",
+                f"{tensor.name} has datatype {shown(tensor.datatype)!r}: send FP32, or another of {', '.join(NUMBERS)}",
                 field=tensor.name,
             )
         if len(tensor.shape) != 2 or tensor.shape[1] != width or tensor.shape[0] < 0:
-            raise WrongTypeError(f"{tensor.name} has shape {tensor.shape}: send [rows, {width}]", field=tensor.name)
+            shape = shown(str(tensor.shape[:100]))  # so many are never shown whole
+            raise WrongTypeError(f"{tensor.name} has shape {shape}: send [rows, {width}]", field=tensor.name)
         check_count(tensor.shape[0], self._max_rows)
         with np.errstate(over="ignore"):
             rows = _data(tensor, binary).astype(np.float32, copy=False)
@@ -86,19 +88,19 @@ class TensorCodec:
 
     def write(self, scores: Scores) -> Iterator[bytes]:
         """Yield the answer: the outputs asked for, in row-major order, binary ones behind the JSON."""
+        binary = [to_bytes(scores[name]) for name, as_bytes in self._outputs if as_bytes]
+        size = 0
+        for piece in in_pieces(self._json(scores)):
+            size += len(piece)
+            yield piece
+        if binary:
+            self._headers = {"content-type": "application/octet-stream", LENGTH_HEADER: str(size)}
+            yield b"".join(binary)
+
+    def _json(self, scores: Scores) -> Iterator[bytes]:
+        """Yield the answer's JSON in parts, however small."""
         manifest = self._model.manifest
-        outputs: list[dict[str, Any]] = []
-        binary: list[memoryview] = []
-        for name, as_bytes in self._outputs:
-            values = scores[name]
-            output: dict[str, Any] = {"name": name, "shape": values.shape, "datatype": _DATATYPES[name]}
-            if as_bytes:
-                binary.append(to_bytes(values))
-                output["parameters"] = {"binary_data_size": len(binary[-1])}
-            else:
-                output["data"] = np.ascontiguousarray(values).ravel()
-            outputs.append(output)
-        answer: dict[str, Any] = {
+        head: dict[str, Any] = {
             "model_name": manifest.name,
             "model_version": str(manifest.version),
             "parameters": {
@@ -107,14 +109,21 @@ class TensorCodec:
                 "reference_tail_ratio": manifest.reference.tail_ratio,
                 "smallest_typicality": manifest.reference.smallest_typicality,
             },
-            "outputs": outputs,
         }
         if self._id is not None:
-            answer["id"] = self._id
-        json = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
-        if binary:
-            self._headers = {"content-type": "application/octet-stream", LENGTH_HEADER: str(len(json))}
-        yield b"".join((json, *binary))
+            head["id"] = self._id
+        yield orjson.dumps(head)[:-1] + b',"outputs":['
+        for index, (name, as_bytes) in enumerate(self._outputs):
+            values = scores[name]
+            output: dict[str, Any] = {"name": name, "shape": values.shape, "datatype": _DATATYPES[name]}
+            if as_bytes:
+                output["parameters"] = {"binary_data_size": values.nbytes}
+            described = orjson.dumps(output)
+            yield (b"," if index else b"") + (described if as_bytes else described[:-1] + b',"data":')
+            if not as_bytes:
+                yield from to_json(values)
+                yield b"}"
+        yield b"]}"
 
     def headers(self) -> dict[str, str]:
         """Return the answer's headers."""
@@ -128,7 +137,7 @@ def _outputs(request: InferRequest) -> list[Answered]:
     for output in request.outputs or ():
         if output.name not in _DATATYPES:
             raise UnknownFeatureError(
-                f"no output is called {output.name!r}; there are {', '.join(_DATATYPES)}", field="outputs"
+                f"no output is called {shown(output.name)!r}; there are {', '.join(_DATATYPES)}", field="outputs"
             )
         binary = flag(output.parameters, "binary_data")
         answered.append(Answered(output.name, all_binary if binary is None else binary))

@@ -143,6 +143,33 @@ def test_a_bad_request_is_refused_with_the_protocols_error(service: Service, bod
     assert words in response.json()["error"]
 
 
+LONG = "x" * 300_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        request(name=LONG),
+        {"inputs": request()["inputs"] * 9000},
+        request(datatype=LONG),
+        request(shape=[1] * 100_000),
+        request(parameters={"binary_data_size": LONG}),
+        request(name=LONG, parameters={"binary_data_size": LONG}),
+        request(data=None, parameters={"binary_data_size": 10**4000}),
+        request(name=LONG, parameters={"classification": 1}),
+        {**request(), "outputs": [{"name": LONG}]},
+        {**request(), "outputs": [{"name": LONG, "parameters": {"shared_memory_region": 1}}]},
+        {**request(), "outputs": [{"name": "label", "parameters": {"binary_data": LONG}}]},
+        {**request(), "parameters": {"binary_data_output": LONG}},
+        {**request(), "parameters": {LONG: []}},
+    ],
+)
+def test_a_refusal_repeats_little_of_what_the_client_wrote(service: Service, body: object) -> None:
+    response = service.client.post(URL, content=json.dumps(body).encode())
+    assert response.status_code == 400
+    assert len(response.content) < 1000
+
+
 def test_too_many_rows_are_refused_before_their_data_is_decoded(service: Service) -> None:
     response = service.client.post(URL, json=request(shape=[101, 4], data=[]))
     assert response.status_code == 413
