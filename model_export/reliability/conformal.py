@@ -75,7 +75,7 @@ class ConformalScale(nn.Module):
                 values.append(levels[rank])
         end = ordered[-1] + gap
         if knots[-1] < ordered[-1]:
-            # The largest are merged into a knot below them: no steeper than between knots, or p there is below the step.
+            # The largest are merged into a knot below them: a steeper ramp would fall below the step there.
             end = max(end, knots[-1] + (values[-1] - floor) * spread / _STEEPEST)
         return cls(np.array([*knots, end]), np.array([*values, floor]))
 
