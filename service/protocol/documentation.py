@@ -1,6 +1,6 @@
 """What /docs shows: schemas of the bodies that are decoded without pydantic, and examples from the models at hand."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -90,8 +90,18 @@ def install(app: FastAPI, models: Iterable[Model], *, keys: bool) -> None:
         models: being served.
         keys: whether clients need one.
     """
+    described: tuple[Manifest, ...] | None = None
+    document: dict[str, Any] = {}
 
     def describe() -> dict[str, Any]:
+        nonlocal described, document
+        # Their manifests stand for the models, whose memory must be free once they are no longer served.
+        manifests = tuple(model.manifest for model in models)
+        if manifests != described:
+            document, described = make(manifests), manifests
+        return document
+
+    def make(manifests: tuple[Manifest, ...]) -> dict[str, Any]:
         document = get_openapi(
             title=app.title,
             version=app.version,
@@ -99,7 +109,7 @@ def install(app: FastAPI, models: Iterable[Model], *, keys: bool) -> None:
             routes=app.routes,
             tags=app.openapi_tags,
         )
-        newest = {model.manifest.name: model.manifest for model in models}
+        newest = {manifest.name: manifest for manifest in manifests}
         for path, operations in document["paths"].items():
             for operation in operations.values():
                 _add_examples(path, operation, newest)
@@ -107,6 +117,13 @@ def install(app: FastAPI, models: Iterable[Model], *, keys: bool) -> None:
         return document
 
     app.openapi = describe  # type: ignore[method-assign]  # FastAPI's documented way to extend its description
+
+
+def operations(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """Yield the path template and the method of everything that the app describes."""
+    for path, methods in app.openapi()["paths"].items():
+        for method in methods:
+            yield path, method.upper()
 
 
 def _add_examples(path: str, operation: dict[str, Any], newest: dict[str, Manifest]) -> None:

@@ -1,8 +1,11 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from fastapi.openapi.utils import get_openapi
 
 from tests.conftest import Exported
 from tests.service.client import Service, serving
@@ -31,6 +34,27 @@ def test_every_example_is_answered_as_it_stands(service: Service) -> None:
             assert response.status_code == 200, (path, response.text)
             tried += 1
     assert tried == 15
+
+
+def test_the_description_is_made_anew_only_when_other_models_are_served(
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = Mock(wraps=get_openapi)
+    monkeypatch.setattr("service.protocol.documentation.get_openapi", make)
+    shutil.copytree(exported.repository, tmp_path, dirs_exist_ok=True)
+    with serving(tmp_path) as served:
+
+        def examples() -> list[str]:
+            predict = served.client.get("/openapi.json").json()["paths"]["/v1/models/{name}:predict"]["post"]
+            return list(predict["requestBody"]["content"]["application/json"]["examples"])
+
+        assert [examples() for _ in range(3)] == [["plant"]] * 3
+        served.core.repository.load("plant")
+        assert examples() == ["plant"]
+        assert make.call_count == 1
+        served.core.repository.unload("plant")
+        assert [examples() for _ in range(3)] == [[]] * 3
+        assert make.call_count == 2
 
 
 def test_every_operation_is_described(service: Service) -> None:
