@@ -75,6 +75,7 @@ def create_app(core: Core, member: Member | None = None) -> FastAPI:
     answers = ErrorAnswers(core.metrics)
     answers.install(app)
     documentation.install(app, core.repository, keys=bool(settings.client_keys))
+    core.metrics.declare_routes(documentation.operations(app))
     # The last one added is the first that a request meets.
     app.add_middleware(
         Authentication,

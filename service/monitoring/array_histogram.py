@@ -57,6 +57,10 @@ class ArrayHistogram(Collector):
         """Return the counts of a label set, made on first use."""
         return self._children.setdefault(values, ArrayHistogramChild(self._bounds))
 
+    def remove(self, *values: str) -> None:
+        """Forget the counts of a label set, if there are any."""
+        self._children.pop(values, None)
+
     def describe(self) -> Iterator[HistogramMetricFamily]:
         """Name the metric without its samples."""
         yield HistogramMetricFamily(self._name, self._documentation, labels=self._label_names)

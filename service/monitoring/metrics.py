@@ -1,6 +1,6 @@
 """Every metric of the service."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import get_args
 
 import numpy as np
@@ -56,6 +56,9 @@ ROWS_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
 STAGES = ("decode", "queue", "run", "encode")
 """Of a prediction request, in order."""
 
+STATUSES = {"GET": ("200", "500", "503"), "POST": ("200", "400", "500", "503")}
+"""Counted at 0 from the start, some 60 series in all: what alerts are made of, and not whatever else may happen."""
+
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
@@ -63,7 +66,8 @@ class ModelMetrics:
     """One model version's metrics, looked up once."""
 
     def __init__(self, metrics: "Metrics", model: Model) -> None:
-        labels = (model.manifest.name, str(model.manifest.version))
+        self._metrics = metrics
+        self._labels = labels = (model.manifest.name, str(model.manifest.version))
         self._rows = metrics.rows.labels(*labels)
         self._expected_errors = metrics.expected_errors.labels(*labels)
         self._reliability = metrics.reliability.labels(*labels)
@@ -81,6 +85,18 @@ class ModelMetrics:
         self._reliability.observe(reliability)
         self._typicality.observe(scores["typicality"])
         self._tail_ratio.observe(scores["tail_ratio"])
+
+    def remove(self) -> None:
+        """Take the series out of the exposition; what is still recorded here is seen by nobody."""
+        metrics, labels = self._metrics, self._labels
+        for counter in (metrics.rows, metrics.expected_errors, metrics.batch_rows):
+            counter.remove(*labels)
+        for histogram in (metrics.reliability, metrics.typicality, metrics.tail_ratio):
+            histogram.remove(*labels)
+        for stage in self._stages:
+            metrics.stage_seconds.remove(*labels, stage)
+        for reason in self._batches:
+            metrics.batches.remove(*labels, reason)
 
     def record_batch(self, dispatch: Dispatch) -> None:
         """Count a run."""
@@ -195,19 +211,35 @@ class Metrics:
         self.queue_limit_rows.set(engine.limits.queue_rows)
         self.queue_rows.set_function(lambda: engine.queued_rows)
 
+    def declare_routes(self, routes: Iterable[tuple[str, str]]) -> None:
+        """Make the series of requests by route template and method at 0, so that a rate sees the first failure."""
+        for route, method in routes:
+            for status in STATUSES[method]:
+                self.requests.labels(route, method, status)
+
     def declare_models(self, repository: Repository) -> None:
-        """Make every model's series at 0, so that a rate sees the first request, and say which are being served."""
+        """Make every model's series at 0, so that a rate sees the first request, and say which are being served.
+
+        A version that is gone from the repository takes its series with it; one that is not served at the moment does
+        not.
+        """
         self.model_info.clear()
         self.model_ready.clear()
         self.reference_tail_ratio.clear()
+        present: set[tuple[str, int]] = set()
         for state in repository.index():
+            present.add((state.name, state.version))
             self.model_ready.labels(state.name, str(state.version)).set(state.state == "READY")
         for model in repository:
             self.of(model)
+            present.add((model.manifest.name, model.manifest.version))
             manifest = model.manifest
             labels = (manifest.name, str(manifest.version))
             self.model_info.labels(*labels, manifest.files[MODEL_FILE][:12]).set(1)
             self.reference_tail_ratio.labels(*labels).set(manifest.reference.tail_ratio)
+        # A request under way may count itself afterwards: its series are then made anew, and removed the next time.
+        for key in self._by_model.keys() - present:
+            self._by_model.pop(key).remove()
 
     def of(self, model: Model) -> ModelMetrics:
         """Return the metrics of a model from the repository."""

@@ -29,6 +29,19 @@ def test_counts_a_batch_as_the_clients_own_histogram_counts_its_values(values: l
     assert samples(ours) == pytest.approx(samples(theirs))
 
 
+def test_a_label_set_can_be_removed_and_begins_anew() -> None:
+    registry = CollectorRegistry()
+    histogram = ArrayHistogram("metric", "A metric.", ("model",), BOUNDS, registry)
+    held = histogram.labels("m")
+    held.observe(np.ones(3, dtype=np.float32))
+    histogram.remove("m")
+    histogram.remove("never there")
+    held.observe(np.ones(3, dtype=np.float32))
+    assert not samples(registry)
+    histogram.labels("m").observe(np.ones(1, dtype=np.float32))
+    assert samples(registry)["metric_count", ""] == 1
+
+
 def test_one_nan_or_infinity_spoils_nothing() -> None:
     registry = CollectorRegistry()
     histogram = ArrayHistogram("metric", "A metric.", ("model",), BOUNDS, registry)

@@ -71,6 +71,21 @@ def test_requests_are_counted_and_timed_by_route_method_and_status(service: Serv
     assert samples["chainzrule_http_requests_in_progress{}"] == 1
 
 
+def test_requests_are_at_zero_before_the_first_so_that_a_rate_sees_it(service: Service) -> None:
+    counted = {key: value for key, value in service.samples().items() if "http_requests_total" in key}
+    for status in (200, 400, 500, 503):
+        assert counted[f"chainzrule_http_requests_total{{method=POST,route={PREDICT},status={status}}}"] == 0
+    assert counted["chainzrule_http_requests_total{method=GET,route=/v2/health/ready,status=503}"] == 0
+    assert counted["chainzrule_http_requests_total{method=GET,route=/metrics,status=500}"] == 0
+    assert not any(counted.values())
+    assert len(counted) < 75
+    predict(service, 1)
+    service.client.get("/v2/models/plant/versions/1/ready")
+    service.client.post("/v2/models/plant/infer", content=b"{")
+    after = {key for key in service.samples() if "http_requests_total" in key}
+    assert after == set(counted)
+
+
 def test_refused_rows_are_not_counted(service: Service) -> None:
     service.client.post("/v1/models/plant:predict", json={"instances": [[20, 5, 1000, 0], [1]]})
     assert service.samples()[f"chainzrule_rows_total{{{MODEL}}}"] == 0
@@ -156,6 +171,38 @@ def test_a_version_that_is_not_served_is_not_ready(exported: Exported, tmp_path:
         assert samples["chainzrule_model_ready{model=plant,version=1}"] == 1
         assert samples["chainzrule_model_ready{model=plant,version=2}"] == 0
         assert not any("version=2" in key for key in samples if "model_info" in key)
+
+
+def test_a_version_that_is_gone_takes_its_series_and_one_that_is_not_served_keeps_them(
+    exported: Exported, tmp_path: Path
+) -> None:
+    shutil.copytree(exported.repository, tmp_path, dirs_exist_ok=True)
+
+    def left() -> int:
+        core.metrics.declare_models(core.repository)
+        return sum("version=1" in key for key in service.samples())
+
+    with serving(tmp_path) as service:
+        core = service.core
+        predict(service, 3)
+        model = core.repository.get("plant")
+        recorder = core.metrics.of(model)
+        whole = left()
+        core.repository.unload("plant")
+        assert left() == whole - 2  # what only versions being served have: its digest and its reference
+        assert service.samples()[f"chainzrule_rows_total{{{MODEL}}}"] == 3
+
+        shutil.rmtree(tmp_path / "plant")
+        core.repository.refresh()
+        assert left() == 0
+
+        # One that was under way ends now.
+        scores = model.score(np.array([[20, 5, 1000, 0]], np.float32))
+        recorder.record(scores)
+        core.metrics.of(model).record(scores)
+        core.metrics.of(model).record_stages({"run": 1.0})
+        assert service.samples()[f"chainzrule_rows_total{{{MODEL}}}"] == 1
+        assert left() == 0
 
 
 def test_a_failing_request_leaves_the_gauge_of_those_in_progress(
