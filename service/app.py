@@ -57,6 +57,7 @@ def create_app(core: Core, member: Member | None = None) -> FastAPI:
     )
     exchange = Exchange(
         core.engine,
+        core.loop_time,
         core.metrics,
         BodyLimits(settings.max_body_bytes, settings.receive_seconds),
         server_timing=settings.server_timing,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from service.inference.engine import Engine, Limits
 from service.inference.health import Health
+from service.inference.loop_time import LoopTime
 from service.inference.model import Model
 from service.inference.repository import Repository
 from service.inference.threads import available_cores
@@ -22,6 +23,7 @@ class Core(NamedTuple):
     settings: Settings
     repository: Repository
     engine: Engine
+    loop_time: LoopTime
     metrics: Metrics
     health: Health
 
@@ -45,7 +47,8 @@ def make_core(settings: Settings) -> Core:
     )
     engine = Engine(limits, metrics.record_batch)
     metrics.watch(engine)
-    return Core(settings, repository, engine, metrics, Health(repository, engine))
+    loop_time = LoopTime(settings.deadline_seconds)
+    return Core(settings, repository, engine, loop_time, metrics, Health(repository, engine, loop_time))
 
 
 async def follow_repository(core: Core) -> None:

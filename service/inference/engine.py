@@ -8,15 +8,16 @@ from math import ceil
 from time import monotonic
 from typing import NamedTuple
 
-import numpy as np
-
-from service.errors import DeadlineError, OverloadedError
-from service.inference.jobs import Dispatch, Job, Reason, Report, Rows, Scored, fail, settle, together
+from service.errors import DeadlineError, OverloadedError, TooManyRowsError
+from service.inference.jobs import Dispatch, Job, Reason, Report, Rows, Scored, run_batch, settle
 from service.inference.model import Model, Scores
 from service.inference.turn import SHORT_SECONDS, Turn
 
 STALLED_SECONDS = 60.0
 """A single run of one batch that takes longer has hung."""
+
+_IN_HAND = 0.9
+"""Share of the deadline that estimates may fill: the rest is for their being wrong."""
 
 
 class Limits(NamedTuple):
@@ -25,7 +26,7 @@ class Limits(NamedTuple):
     batch_rows: int = 1024
     """most rows in one run; a larger request runs in pieces"""
     queue_rows: int = 20_000
-    """most rows waiting; a request that finds the queue empty is taken whatever its size"""
+    """most rows waiting or being run; a request that finds none is taken whatever its size"""
     deadline: float = 10.0
     """seconds within which a request must be answered or refused"""
     delay: float = 0.0
@@ -53,12 +54,12 @@ class Engine:
         self._turn = Turn(report)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._lanes: dict[Model, deque[Job]] = {}
-        self._running: tuple[float, float] | None = None
-        """When the present run began and how long it should take."""
+        self._running_since: float | None = None
         self._pace = 1.0
         """How much longer runs take of late than the models' warm-up said, on a machine that others use too."""
         self._timer: asyncio.TimerHandle | None = None
         self.queued_rows = 0
+        """waiting or being run, and still waited for"""
         self._queued_seconds = 0.0
 
     def is_short(self, model: Model, rows: int) -> bool:
@@ -72,24 +73,21 @@ class Engine:
 
         Raises:
             OverloadedError: if the rows cannot wait in the queue, or not be answered before the deadline.
+            TooManyRowsError: if they could not be answered before it even by themselves.
         """
         job = Job(rows, asyncio.get_running_loop().create_future(), monotonic())
         if self.is_short(model, len(rows)):
             self._turn.add(model, job)
-        else:
-            self._admit(len(rows), model.expected_seconds(len(rows)) * self._pace)
-            self._enqueue(model, job)
-            self._dispatch("idle")
+            return job.answer
+        expected = model.expected_seconds(len(rows))
+        self._admit(len(rows), expected)
+        self._lanes.setdefault(model, deque()).append(job)
+        self.queued_rows += len(rows)
+        self._queued_seconds += expected
+        # However it ends, cancelled by a client that hung up or answered, it then takes up no more room.
+        job.answer.add_done_callback(partial(self._leave, len(rows), expected))
+        self._dispatch("idle")
         return job.answer
-
-    @property
-    def expected_wait(self) -> float:
-        """Seconds until what is running and waiting now should be done."""
-        left = 0.0
-        if self._running is not None:
-            began, expected = self._running
-            left = max(began + expected * self._pace - monotonic(), 0.0)
-        return left + self._queued_seconds * self._pace
 
     def check_capacity(self, model: Model) -> None:
         """Refuse early, before a body is decoded, what `submit` would refuse for `model` whatever its size.
@@ -97,8 +95,13 @@ class Engine:
         Raises:
             OverloadedError: if the queue is full, or takes until the deadline to be worked off.
         """
-        if self.queued_rows and not self.is_short(model, 1):
+        if not self.is_short(model, 1):
             self._admit(1, 0.0)
+
+    @property
+    def expected_wait(self) -> float:
+        """Seconds until what is running and waiting now should be done."""
+        return self._queued_seconds * self._pace
 
     @property
     def saturated(self) -> bool:
@@ -108,59 +111,55 @@ class Engine:
     @property
     def stalled(self) -> bool:
         """Whether a run has gone on for so long that it must have hung."""
-        return self._running is not None and monotonic() - self._running[0] > STALLED_SECONDS + self._running[1]
+        return self._running_since is not None and monotonic() - self._running_since > STALLED_SECONDS
 
     def close(self) -> None:
         """Let the thread end after the present run."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _admit(self, rows: int, expected: float) -> None:
+        deadline = self.limits.deadline
+        if expected > deadline:
+            raise TooManyRowsError(
+                f"{rows} rows should take {expected:.3g} s, more than the deadline of {deadline:g} s: send fewer"
+            )
+        if not self.queued_rows:
+            return  # whatever the pace was: only a run can tell what it is now
         wait = self.expected_wait
-        if self.queued_rows and self.queued_rows + rows > self.limits.queue_rows:
+        if self.queued_rows + rows > self.limits.queue_rows:
             raise OverloadedError(
                 f"{self.queued_rows} rows are waiting and the queue holds {self.limits.queue_rows}: try again later, "
                 "or send fewer rows",
                 retry_after=max(ceil(wait), 1),
             )
-        # A tenth is kept in hand for the estimate being wrong.
-        if wait + expected > 0.9 * self.limits.deadline:
+        if wait + expected * self._pace > _IN_HAND * deadline:
             raise OverloadedError(
-                f"{rows} rows should take {expected:.3g} s after {wait:.3g} s of waiting, more than the deadline of "
-                f"{self.limits.deadline:g} s allows: try again later, or send fewer rows",
+                f"{rows} rows should take {expected * self._pace:.3g} s after {wait:.3g} s of waiting, more than the "
+                f"deadline of {deadline:g} s allows: try again later, or send fewer rows",
                 retry_after=max(ceil(wait), 1),
             )
 
-    def _enqueue(self, model: Model, job: Job) -> None:
-        self._lanes.setdefault(model, deque()).append(job)
-        self.queued_rows += len(job.rows)
-        self._queued_seconds += model.expected_seconds(len(job.rows))
-
-    def _dequeue(self, model: Model) -> Job:
-        lane = self._lanes[model]
-        job = lane.popleft()
-        self.queued_rows -= len(job.rows)
-        self._queued_seconds = max(self._queued_seconds - model.expected_seconds(len(job.rows)), 0.0)
-        if not lane:
-            del self._lanes[model]
-        return job
+    def _leave(self, rows: int, expected: float, _answer: "asyncio.Future[Scored]") -> None:
+        self.queued_rows -= rows
+        self._queued_seconds = max(self._queued_seconds - expected, 0.0) if self.queued_rows else 0.0
 
     def _dispatch(self, reason: Reason) -> None:
         """Start the next run, unless one is under way or nothing is due."""
-        if self._running is not None:
+        if self._running_since is not None:
             return
         while (model := self._due()) is not None:
-            batch = self._take(model)
-            if batch:
-                break
-        else:
-            return
+            if batch := self._take(model):
+                self._start(model, batch, reason)
+                return
+
+    def _start(self, model: Model, batch: list[Job], reason: Reason) -> None:
         rows = sum(len(job.rows) for job in batch)
         if rows >= self.limits.batch_rows:
             reason = "full"
-        self._running = (monotonic(), model.expected_seconds(rows))
-        self._report(Dispatch(model, len(batch), rows, reason, monotonic() - batch[0].submitted))
-        run = asyncio.get_running_loop().run_in_executor(self._thread, _score, model, batch, self.limits.batch_rows)
-        run.add_done_callback(partial(self._finish, model, batch))
+        self._running_since = monotonic()
+        self._report(Dispatch(model, len(batch), rows, reason, self._running_since - batch[0].submitted))
+        run = asyncio.get_running_loop().run_in_executor(self._thread, _timed, model, batch, self.limits.batch_rows)
+        run.add_done_callback(partial(self._finish, batch, self._running_since, model.expected_seconds(rows)))
 
     def _due(self) -> Model | None:
         """Return the model whose turn it is; with a delay, only one that is full or has waited for it."""
@@ -169,7 +168,7 @@ class Engine:
         now, next_due = monotonic(), float("inf")
         for model, lane in self._lanes.items():
             due = lane[0].submitted + self.limits.delay
-            if now >= due or lane[0].alone or sum(len(job.rows) for job in lane) >= self.limits.batch_rows:
+            if now >= due or sum(len(job.rows) for job in lane) >= self.limits.batch_rows:
                 return model
             next_due = min(next_due, due)
         if self._lanes and self._timer is None:
@@ -181,59 +180,52 @@ class Engine:
         self._dispatch("delay")
 
     def _take(self, model: Model) -> list[Job]:
-        """Remove the model's next batch from the queue, without those that nobody waits for or that are too late."""
-        batch: list[Job] = []
-        rows = 0
-        while model in self._lanes:
-            head = self._lanes[model][0]
-            if batch and (rows + len(head.rows) > self.limits.batch_rows or head.alone):
+        """Remove the model's next batch from the queue, without those that nobody waits for or that are too late.
+
+        The batch is kept so small that who has waited longest is still answered in time.
+        """
+        lane, batch, rows = self._lanes.pop(model), list[Job](), 0
+        deadline, now = self.limits.deadline, monotonic()
+        while lane:
+            head = lane[0]
+            expected = model.expected_seconds(rows + len(head.rows)) * self._pace
+            late = now - (batch[0] if batch else head).submitted + expected > deadline
+            if batch and (late or rows + len(head.rows) > self.limits.batch_rows):
                 break
-            job = self._dequeue(model)
-            if job.answer.done():
+            lane.popleft()
+            if head.answer.done():
                 continue
-            waited = monotonic() - job.submitted
-            if waited + model.expected_seconds(len(job.rows)) * self._pace > self.limits.deadline:
-                job.answer.set_exception(
-                    DeadlineError(f"the request waited {waited:.1f} s, and its deadline is {self.limits.deadline:g} s")
+            if late:
+                waited = now - head.submitted
+                head.answer.set_exception(
+                    DeadlineError(f"the request waited {waited:.1f} s, and its deadline is {deadline:g} s")
                 )
                 continue
-            batch.append(job)
-            rows += len(job.rows)
-            if job.alone:
-                break
-        if model in self._lanes:
-            # The others first.
-            self._lanes[model] = self._lanes.pop(model)
+            batch.append(head)
+            rows += len(head.rows)
+        if lane:
+            self._lanes[model] = lane  # at the end: the others first
         return batch
 
-    def _finish(self, model: Model, batch: list[Job], run: "asyncio.Future[tuple[Scores, float]]") -> None:
-        began = self._running[0] if self._running is not None else monotonic()
-        self._running = None
+    def _finish(
+        self,
+        batch: list[Job],
+        began: float,
+        expected: float,
+        run: "asyncio.Future[tuple[list[Scores | Exception], float]]",
+    ) -> None:
+        self._running_since = None
         if run.cancelled():
             for job in batch:
                 job.answer.cancel()
             return
-        error = run.exception()
-        if error is None:
-            scores, seconds = run.result()
-            expected = model.expected_seconds(sum(len(job.rows) for job in batch))
-            self._pace = max(0.9 * self._pace + 0.1 * seconds / max(expected, 1e-6), 1.0)
-            settle(batch, scores, began, seconds)
-        elif len(batch) == 1:
-            fail(batch[0], error)
-        else:
-            # One of them is to blame: each runs once more by itself, so that the others are answered.
-            for job in batch:
-                self._enqueue(model, job._replace(alone=True))
+        outcomes, seconds = run.result()
+        # One run that a pause of the machine made long says little about the next.
+        self._pace = max(0.9 * self._pace + 0.1 * min(seconds / max(expected, 1e-6), 4.0), 1.0)
+        settle(batch, outcomes, began, seconds)
         self._dispatch("waiting")
 
 
-def _score(model: Model, batch: list[Job], batch_rows: int) -> tuple[Scores, float]:
-    """Return the scores of all jobs together, in pieces of at most `batch_rows`, and the seconds it took."""
+def _timed(model: Model, batch: list[Job], batch_rows: int) -> tuple[list[Scores | Exception], float]:
     started = monotonic()
-    rows = together(batch)
-    if len(rows) <= batch_rows:
-        return model.score(rows), monotonic() - started
-    pieces = [model.score(rows[start : start + batch_rows]) for start in range(0, len(rows), batch_rows)]
-    scores = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-    return scores, monotonic() - started
+    return run_batch(model, batch, batch_rows), monotonic() - started

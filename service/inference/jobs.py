@@ -46,26 +46,37 @@ class Job(NamedTuple):
     rows: Rows
     answer: "asyncio.Future[Scored]"
     submitted: float
-    alone: bool = False
-    """after the batch it was in failed"""
 
 
-def together(jobs: Sequence[Job]) -> Rows:
-    """Return all jobs' rows, one below the other."""
-    return jobs[0].rows if len(jobs) == 1 else np.concatenate([job.rows for job in jobs])
+def run_batch(model: Model, batch: Sequence[Job], batch_rows: int) -> list[Scores | Exception]:
+    """Return the scores of each job, or what is wrong with it; all run together, in pieces of at most `batch_rows`.
+
+    Where that fails one of them may be to blame: each half is then run by itself, down to the one.
+    """
+    rows = batch[0].rows if len(batch) == 1 else np.concatenate([job.rows for job in batch])
+    try:
+        pieces = [model.score(rows[start : start + batch_rows]) for start in range(0, len(rows), batch_rows)]
+    except Exception as error:
+        if len(batch) == 1:
+            return [error]
+        middle = len(batch) // 2
+        return [*run_batch(model, batch[:middle], batch_rows), *run_batch(model, batch[middle:], batch_rows)]
+    scores = pieces[0] if len(pieces) == 1 else {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
+    if len(batch) == 1:
+        return [scores]
+    ends = np.cumsum([len(job.rows) for job in batch]).tolist()
+    starts = [0, *ends[:-1]]
+    return [
+        {name: values[start:end] for name, values in scores.items()} for start, end in zip(starts, ends, strict=True)
+    ]
 
 
-def settle(jobs: Sequence[Job], scores: Scores, began: float, seconds: float) -> None:
-    """Give each job its part of the scores of all, unless nobody waits for it any more."""
-    start = 0
-    for job in jobs:
-        part = slice(start, start := start + len(job.rows))
-        if not job.answer.done():
-            own = scores if len(jobs) == 1 else {name: values[part] for name, values in scores.items()}
-            job.answer.set_result(Scored(own, began - job.submitted, seconds))
-
-
-def fail(job: Job, error: BaseException) -> None:
-    """Give a job its error, unless nobody waits for it any more."""
-    if not job.answer.done():
-        job.answer.set_exception(error)
+def settle(batch: Sequence[Job], outcomes: Sequence[Scores | Exception], began: float, seconds: float) -> None:
+    """Tell each job its outcome, unless nobody waits for it any more."""
+    for job, outcome in zip(batch, outcomes, strict=True):
+        if job.answer.done():
+            continue
+        if isinstance(outcome, Exception):
+            job.answer.set_exception(outcome)
+        else:
+            job.answer.set_result(Scored(outcome, began - job.submitted, seconds))

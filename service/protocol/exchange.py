@@ -13,6 +13,7 @@ from starlette.responses import Response
 from service.errors import ClientGoneError
 from service.inference.engine import Engine
 from service.inference.jobs import Scored
+from service.inference.loop_time import LoopTime
 from service.inference.model import Model, Scores
 from service.monitoring.metrics import Metrics
 from service.monitoring.prediction import PREDICTION_KEY, Prediction
@@ -45,12 +46,16 @@ class Exchange:
     Args:
         engine: runs the models.
         metrics: where predictions are counted.
+        loop_time: shares out the event loop among requests.
         body: how large and how slow a body may be.
         server_timing: whether to say where the time went.
     """
 
-    def __init__(self, engine: Engine, metrics: Metrics, body: BodyLimits, *, server_timing: bool) -> None:
+    def __init__(
+        self, engine: Engine, loop_time: LoopTime, metrics: Metrics, body: BodyLimits, *, server_timing: bool
+    ) -> None:
         self._engine = engine
+        self._loop_time = loop_time
         self._metrics = metrics
         self._body = body
         self._server_timing = server_timing
@@ -61,33 +66,52 @@ class Exchange:
         Raises:
             ServiceError: if the body cannot be predicted from, or not in time.
         """
-        body = await read_body(request, self._body.max_bytes, self._body.seconds)
-        self._engine.check_capacity(model)
-        started = perf_counter()
-        told = Prediction(model.manifest.name, str(model.manifest.version), started)
-        request.scope[PREDICTION_KEY] = told
-        rows = codec.read(body)
-        decoded = perf_counter()
-        told.rows, told.stages["decode"] = len(rows), decoded - started
-        outcome = self._engine.submit(model, rows)
-        scored = await (outcome if self._engine.is_short(model, len(rows)) else _unless_gone(request, outcome))
-        ran = perf_counter()
-        pieces: list[bytes] = []
-        for piece in codec.write(scored.scores):
-            if pieces:
-                await asyncio.sleep(0)  # health must not wait for a long answer to be written
-            pieces.append(piece)
-        content = b"".join(pieces)
-        written = perf_counter()
-        stages = {"decode": decoded - started, "queue": scored.queued, "run": scored.ran, "encode": written - ran}
-        told.ended, told.stages = written, stages
-        recorded = self._metrics.of(model)
-        recorded.record(scored.scores)
-        recorded.record_stages(stages)
+        with self._loop_time.admit():
+            body = await read_body(request, self._body.max_bytes, self._body.seconds)
+            self._engine.check_capacity(model)
+            arrived = perf_counter()
+            told = Prediction(model.manifest.name, str(model.manifest.version), arrived)
+            request.scope[PREDICTION_KEY] = told
+            await self._loop_time.turn()
+            started = perf_counter()
+            rows = codec.read(body)
+            decoded = perf_counter()
+            self._loop_time.spend(decoded - started)
+            told.rows, told.stages["decode"] = len(rows), decoded - started
+            short = self._engine.is_short(model, len(rows))
+            outcome = self._engine.submit(model, rows)
+            scored = await (outcome if short else _unless_gone(request, outcome))
+            await self._loop_time.turn()
+            content, encode = await self._write(codec, scored.scores)
+            written = perf_counter()
+            stages = {
+                "decode": decoded - started,
+                "queue": written - arrived - (decoded - started) - scored.ran - encode,
+                "run": scored.ran,
+                "encode": encode,
+            }
+            told.ended, told.stages = written, stages
+            self._loop_time.learn(stages["decode"] + encode)
+            recorded = self._metrics.of(model)
+            recorded.record(scored.scores)
+            recorded.record_stages(stages)
         headers = codec.headers()
         if self._server_timing:
             headers["server-timing"] = ", ".join(f"{stage};dur={1000 * took:.3f}" for stage, took in stages.items())
         return Response(content, headers=headers)
+
+    async def _write(self, codec: Codec, scores: Scores) -> tuple[bytes, float]:
+        """Return the answer's body, and the seconds it took to write."""
+        pieces: list[bytes] = []
+        took, started = 0.0, perf_counter()
+        for piece in codec.write(scores):
+            pieces.append(piece)
+            now = perf_counter()
+            self._loop_time.spend(now - started)
+            took += now - started
+            await self._loop_time.turn()  # health must not wait for a long answer to be written
+            started = perf_counter()
+        return b"".join(pieces), took
 
 
 async def _unless_gone(request: Request, answer: "asyncio.Future[Scored]") -> Scored:

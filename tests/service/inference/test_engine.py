@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from service.errors import DeadlineError, NonFiniteOutputError, OverloadedError
+from service.errors import DeadlineError, NonFiniteOutputError, OverloadedError, TooManyRowsError
 from service.inference import engine as engine_module
 from service.inference.engine import Engine, Limits
 from service.inference.jobs import Dispatch, Scored
@@ -112,7 +112,7 @@ def test_a_short_request_that_fails_is_refused_alone(exported: Exported) -> None
         answers = [engine.submit(model, rows) for rows in (make_rows(1, 1), bad, make_rows(2, 2))]
         outcomes = await asyncio.gather(*answers, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [Scored, NonFiniteOutputError, Scored]
-        assert model.runs == [4, 1, 1, 2]
+        assert model.runs == [4, 1, 3, 1, 2]
 
     run(Limits(), scenario)
 
@@ -138,7 +138,7 @@ def test_a_long_run_leaves_the_event_loop_free(exported: Exported) -> None:
 def test_an_idle_engine_runs_at_once_and_what_waits_leaves_together(slow: SlowModel) -> None:
     async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
         answers = [engine.submit(slow, make_rows(count, count)) for count in (1, 2, 3, 4)]
-        assert engine.queued_rows == 9
+        assert engine.queued_rows == 10  # the one being run among them
         scored = await asyncio.gather(*answers)
         assert [(d.requests, d.rows, d.reason) for d in dispatches] == [(1, 1, "idle"), (3, 9, "waiting")]
         assert slow.runs == [1, 9]
@@ -201,7 +201,7 @@ def test_one_member_failing_is_refused_alone(slow: SlowModel) -> None:
             return_exceptions=True,
         )
         assert [type(outcome) for outcome in outcomes] == [Scored, NonFiniteOutputError, Scored]
-        assert slow.runs == [1, 6, 2, 1, 3]
+        assert slow.runs == [1, 6, 2, 4, 1, 3]
 
     run(Limits(), scenario)
 
@@ -236,7 +236,7 @@ def test_with_a_delay_an_idle_engine_waits_for_company(slow: SlowModel) -> None:
 @pytest.mark.parametrize("count", [1, 7])
 def test_a_full_queue_refuses_in_rows_whatever_the_request_s_shape(slow: SlowModel, count: int) -> None:
     async def scenario(engine: Engine, _: list[Dispatch]) -> None:
-        answers = [engine.submit(slow, make_rows(count)) for _ in range(1 + 14 // count)]
+        answers = [engine.submit(slow, make_rows(count)) for _ in range(14 // count)]
         assert engine.queued_rows == 14
         assert engine.saturated
         with pytest.raises(OverloadedError, match="14 rows are waiting and the queue holds 14") as refusal:
@@ -300,7 +300,7 @@ def test_a_full_queue_of_a_slow_model_does_not_refuse_a_quick_one(exported: Expo
     quick = Model.load(exported.folder, threads=1)
 
     async def scenario(engine: Engine, _: list[Dispatch]) -> None:
-        answers = [engine.submit(slow, make_rows(1)) for _ in range(5)]
+        answers = [engine.submit(slow, make_rows(1)) for _ in range(4)]
         with pytest.raises(OverloadedError):
             engine.check_capacity(slow)
         engine.check_capacity(quick)
@@ -321,3 +321,50 @@ def test_learns_that_the_machine_has_become_slower(slow: SlowModel) -> None:
         await running
 
     run(Limits(), scenario)
+
+
+def test_one_long_pause_of_the_machine_does_not_end_all_admission(slow: SlowModel) -> None:
+    async def scenario(engine: Engine, _: list[Dispatch]) -> None:
+        slow.seconds = 1.0
+        await engine.submit(slow, make_rows(1))
+        slow.seconds = 0.02
+        for _run in range(5):
+            await engine.submit(slow, make_rows(1))
+
+    run(Limits(deadline=0.2), scenario)
+
+
+def test_who_has_hung_up_takes_up_no_room(slow: SlowModel) -> None:
+    async def scenario(engine: Engine, _: list[Dispatch]) -> None:
+        first = engine.submit(slow, make_rows(1))
+        gone = engine.submit(slow, make_rows(9))
+        assert engine.queued_rows == 10
+        gone.cancel()
+        await asyncio.sleep(0)
+        assert engine.queued_rows == 1
+        await engine.submit(slow, make_rows(9))
+        await first
+        assert engine.queued_rows == 0
+
+    run(Limits(queue_rows=10), scenario)
+
+
+def test_a_batch_is_kept_so_small_that_who_waited_longest_is_in_time(slow: SlowModel) -> None:
+    async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
+        slow._seconds_a_run, slow._seconds_a_row = 0.001, 0.01
+        answers = [engine.submit(slow, make_rows(1, seed)) for seed in range(2)]
+        answers += [engine.submit(slow, make_rows(9, seed)) for seed in range(2)]
+        engine._pace = 1.6
+        await asyncio.gather(*answers)
+        assert [d.rows for d in dispatches] == [1, 10, 9]
+
+    run(Limits(deadline=0.25), scenario)
+
+
+def test_what_could_not_be_in_time_even_by_itself_is_too_large(slow: SlowModel) -> None:
+    async def scenario(engine: Engine, _: list[Dispatch]) -> None:
+        slow._seconds_a_row = 0.01
+        with pytest.raises(TooManyRowsError, match="100 rows should take"):
+            engine.submit(slow, make_rows(100))
+
+    run(Limits(deadline=0.5), scenario)

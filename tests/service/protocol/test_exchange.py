@@ -134,7 +134,7 @@ def test_under_v2_the_refusal_is_the_protocol_s_string(exported: Exported) -> No
         assert [answer.status for answer in answers] == [200, 200, 503, 503]
         assert isinstance(answers[3].body["error"], str)
 
-    play(scenario, exported, max_queue_rows=1)
+    play(scenario, exported, max_queue_rows=2)
 
 
 def test_answers_within_the_deadline_or_not_at_all(exported: Exported) -> None:
