@@ -17,13 +17,20 @@ class ServiceError(Exception):
 
 
 class InvalidModelError(ServiceError):
-    """A version folder cannot be served."""
+    """A version folder cannot be served.
+
+    Args:
+        folder: the version folder.
+        reason: what keeps it from being served.
+        passing: whether it may be otherwise at the next look although nothing changes: a file that cannot be read.
+    """
 
     code = "invalid_model"
 
-    def __init__(self, folder: Path, reason: str) -> None:
+    def __init__(self, folder: Path, reason: str, *, passing: bool = False) -> None:
         super().__init__(f"{folder} cannot be used: {reason}")
         self.reason = reason
+        self.passing = passing
 
 
 class RouteNotFoundError(ServiceError):

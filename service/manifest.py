@@ -272,7 +272,9 @@ def read_manifest(folder: Path, max_bytes: int | None = None) -> Manifest:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise InvalidModelError(folder, f"it has no {MANIFEST_FILE}: export the model again") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise InvalidModelError(folder, f"its files cannot be read: {error}", passing=True) from None
+    except (ValueError, RecursionError) as error:
         raise InvalidModelError(folder, f"its {MANIFEST_FILE} cannot be read: {error}") from None
     found = content.get("schema_version") if isinstance(content, dict) else None
     if found != SCHEMA_VERSION:
@@ -289,7 +291,7 @@ def read_manifest(folder: Path, max_bytes: int | None = None) -> Manifest:
     try:
         _check_files(folder, manifest)
     except OSError as error:
-        raise InvalidModelError(folder, f"its files cannot be read: {error}") from None
+        raise InvalidModelError(folder, f"its files cannot be read: {error}", passing=True) from None
     return manifest
 
 
@@ -302,7 +304,7 @@ def read_file(folder: Path, manifest: Manifest, name: str) -> bytes:
     try:
         content = (folder / name).read_bytes()
     except OSError as error:
-        raise InvalidModelError(folder, f"{name} cannot be read: {error}") from None
+        raise InvalidModelError(folder, f"{name} cannot be read: {error}", passing=True) from None
     if hashlib.sha256(content).hexdigest() != manifest.files[name]:
         raise InvalidModelError(folder, f"{name} was altered while it was read")
     return content

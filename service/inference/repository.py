@@ -11,12 +11,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal, NamedTuple
 
-from service.errors import InvalidModelError, ModelNotFoundError, NotReadyError
+from service.errors import InvalidModelError, ModelNotFoundError, NotReadyError, shown
 from service.inference.model import Model
 
 _log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
+
+_UNLOADED = "unloaded by request"
 
 State = Literal["READY", "UNAVAILABLE"]
 Stamp = frozenset[tuple[str, int, int, int]]
@@ -33,13 +35,16 @@ class VersionState(NamedTuple):
     """Why it is not being served, or why a newer state of its folder is not; empty where all is well."""
 
 
+_LINK: Stamp = frozenset({("", -1, -1, -1)})
+"""The stamp of what is a link, or is reached through one."""
+
+
 @dataclass
 class _Entry:
-    stamp: Stamp
+    stamp: Stamp | None = None
+    """of the folder when it was last looked into; None to look again"""
     model: Model | None = None
     reason: str = ""
-    unloaded: bool = False
-    """By request: it stays so until it is asked for again."""
 
 
 class Repository:
@@ -59,13 +64,15 @@ class Repository:
         self._load = load
         self._lock = Lock()
         self._entries: dict[tuple[str, int], _Entry] = {}
+        self._unloaded: set[str] = set()
+        """by request: they stay so until they are asked for again, whatever versions come"""
         self._serving: Mapping[str, Mapping[int, Model]] = {}
 
     def refresh(self) -> None:
         """Bring what is served up to what the folder holds: load what is new or changed, drop what is gone."""
         with self._lock:
             try:
-                names = [entry.name for entry in os.scandir(self._root) if _is_folder(entry)]
+                names = [entry.name for entry in os.scandir(self._root)]
             except OSError as error:
                 # A share that is away for a moment must not end the service.
                 _log.error("repository not readable, models kept", extra={"reason": error.strerror})
@@ -85,10 +92,10 @@ class Repository:
         with self._lock:
             versions = self._find(name) if _NAME.fullmatch(name) else {}
             if not versions:
-                raise ModelNotFoundError(f"the repository has no model {_shown(name)!r}", field="model")
+                raise ModelNotFoundError(f"the repository has no model {shown(name)!r}", field="model")
+            self._unloaded.discard(name)
             for version in versions:
-                entry = self._entries.setdefault((name, version), _Entry(frozenset()))
-                entry.unloaded, entry.stamp = False, frozenset()
+                self._entries.setdefault((name, version), _Entry()).stamp = None
             self._refresh_model(name)
             self._publish()
             for version in versions:
@@ -104,9 +111,10 @@ class Repository:
         with self._lock:
             known = [entry for (of, _), entry in self._entries.items() if of == name]
             if not known:
-                raise ModelNotFoundError(f"the repository has no model {_shown(name)!r}", field="model")
+                raise ModelNotFoundError(f"the repository has no model {shown(name)!r}", field="model")
+            self._unloaded.add(name)
             for entry in known:
-                entry.model, entry.reason, entry.unloaded = None, "unloaded by request", True
+                entry.model, entry.reason = None, _UNLOADED
             _log.info("model unloaded", extra={"model": name})
             self._publish()
 
@@ -143,7 +151,7 @@ class Repository:
             if any(of == name for of, _ in list(self._entries)):
                 raise NotReadyError(f"no version of {name} is being served: the service's log says why", field="model")
             known = ", ".join(self._serving) or "none"
-            raise ModelNotFoundError(f"no model is called {_shown(name)!r}; models served: {known}", field="model")
+            raise ModelNotFoundError(f"no model is called {shown(name)!r}; models served: {known}", field="model")
         if version is None:
             return versions[max(versions)]
         number = int(version) if _VERSION.fullmatch(version) else 0
@@ -154,42 +162,61 @@ class Repository:
                 f"version {number} of {name} is not being served: the service's log says why", field="version"
             )
         known = ", ".join(map(str, versions))
-        raise ModelNotFoundError(
-            f"{name} has no version {_shown(version)!r}; versions served: {known}", field="version"
-        )
+        raise ModelNotFoundError(f"{name} has no version {shown(version)!r}; versions served: {known}", field="version")
 
     def _refresh_model(self, name: str) -> None:
-        found = self._find(name)
+        try:
+            found = self._find(name)
+        except OSError as error:
+            _log.error("model folder not readable, its versions kept", extra={"model": name, "reason": error.strerror})
+            return
         for key in [key for key in self._entries if key[0] == name and key[1] not in found]:
             del self._entries[key]
             _log.info("model gone from the repository", extra={"model": key[0], "version": key[1]})
         for version, stamp in found.items():
-            entry = self._entries.setdefault((name, version), _Entry(frozenset()))
-            if entry.unloaded or entry.stamp == stamp:
-                continue
-            entry.stamp = stamp
-            extra = {"model": name, "version": version}
-            try:
-                folder = self._root / name / str(version)
-                model = self._load(folder)
-                called = model.manifest.name, model.manifest.version
-                if called != (name, version):
-                    raise InvalidModelError(folder, f"its manifest calls it {called[0]} version {called[1]}")
-                entry.model, entry.reason = model, ""
-                _log.info("model loaded", extra=extra)
-            except InvalidModelError as error:
-                entry.reason = error.reason
-                _log.error("model not loaded", extra=extra | {"reason": error.reason, "kept": entry.model is not None})
-            self._publish()
+            entry = self._entries.setdefault((name, version), _Entry())
+            if name in self._unloaded:
+                entry.reason = _UNLOADED
+            elif entry.stamp != stamp:
+                self._look_into(name, version, entry, stamp)
+                self._publish()
+
+    def _look_into(self, name: str, version: int, entry: _Entry, stamp: Stamp) -> None:
+        """Load a version that is new or has changed; what cannot be loaded leaves what is being served as it is."""
+        folder, extra = self._root / name / str(version), {"model": name, "version": version}
+        try:
+            if stamp == _LINK:
+                raise InvalidModelError(folder, "it is a link, and links are not followed")
+            model = self._load(folder)
+            called = model.manifest.name, model.manifest.version
+            if called != (name, version):
+                raise InvalidModelError(folder, f"its manifest calls it {called[0]} version {called[1]}")
+        except InvalidModelError as error:
+            entry.stamp, entry.reason = None if error.passing else stamp, error.reason
+        except Exception:
+            _log.exception("model not loaded, for a reason that nobody foresaw", extra=extra)
+            entry.stamp, entry.reason = None, "loading it failed: the service's log has the reason"
+        else:
+            entry.stamp, entry.model, entry.reason = stamp, model, ""
+            _log.info("model loaded", extra=extra)
+            return
+        _log.error("model not loaded", extra=extra | {"reason": entry.reason, "kept": entry.model is not None})
 
     def _find(self, name: str) -> dict[int, Stamp]:
-        """Return the version folders of a model, ascending, with their stamps. Links are not followed."""
+        """Return the versions in a model's folder, ascending, with their stamps.
+
+        Raises:
+            OSError: if the folder is there and cannot be read.
+        """
+        path = self._root / name
+        linked = path.is_symlink()
         found = {}
-        with suppress(OSError):
-            for entry in os.scandir(self._root / name):
-                if _VERSION.fullmatch(entry.name) and _is_folder(entry):
-                    with suppress(OSError):
-                        found[int(entry.name)] = _stamp(entry.path)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for entry in os.scandir(path):
+                is_link = linked or entry.is_symlink()
+                if _VERSION.fullmatch(entry.name) and (is_link or entry.is_dir()):
+                    with suppress(FileNotFoundError):  # it went a moment ago
+                        found[int(entry.name)] = _LINK if is_link else _stamp(entry.path)
         return dict(sorted(found.items()))
 
     def _publish(self) -> None:
@@ -210,14 +237,10 @@ def release_memory() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    return entry.is_dir(follow_symlinks=False)
-
-
 def _stamp(folder: str) -> Stamp:
-    stats = ((entry.name, entry.stat(follow_symlinks=False)) for entry in os.scandir(folder))
-    return frozenset((name, stat.st_size, stat.st_mtime_ns, stat.st_ino) for name, stat in stats)
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= 64 else text[:64] + "…"
+    found = set()
+    for entry in os.scandir(folder):
+        with suppress(FileNotFoundError):  # a file that goes while it is looked at was never part of the version
+            stat = entry.stat(follow_symlinks=False)
+            found.add((entry.name, stat.st_size, stat.st_mtime_ns, stat.st_ino))
+    return frozenset(found)

@@ -4,7 +4,7 @@ import os
 import shutil
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -121,13 +121,24 @@ def test_a_version_that_cannot_be_trusted_is_refused_with_its_reason_and_the_oth
         repository.get("plant", "2")
 
 
-def test_a_linked_version_or_model_is_not_looked_at(exported: Exported, tmp_path: Path) -> None:
+def test_a_linked_version_or_model_is_listed_with_its_reason_and_not_followed(
+    exported: Exported, tmp_path: Path
+) -> None:
     elsewhere = add(exported, tmp_path / "elsewhere", "plant", 2)
+    add(exported, tmp_path / "elsewhere", "mill", 1)
     root = tmp_path / "root"
     add(exported, root, "plant", 1)
     (root / "plant" / "2").symlink_to(elsewhere)
-    (root / "mill").symlink_to(elsewhere.parent)
-    assert states(open_repository(root)) == [("plant", 1, "READY")]
+    (root / "mill").symlink_to(tmp_path / "elsewhere" / "mill")
+    repository = open_repository(root)
+    assert states(repository) == [("mill", 1, "UNAVAILABLE"), ("plant", 1, "READY"), ("plant", 2, "UNAVAILABLE")]
+    assert {found.reason for found in repository.index() if found.state == "UNAVAILABLE"} == {
+        "it is a link, and links are not followed"
+    }
+    with pytest.raises(InvalidModelError, match="links are not followed"):
+        repository.load("mill")
+    with pytest.raises(NotReadyError):
+        repository.get("mill")
 
 
 def test_a_file_that_cannot_be_read_stops_only_its_own_version(
@@ -141,10 +152,13 @@ def test_a_file_that_cannot_be_read_stops_only_its_own_version(
             raise PermissionError(13, "Permission denied", str(file))
         return digest(file)
 
-    monkeypatch.setattr("service.manifest.digest", refuse)
-    repository = open_repository(tmp_path)
-    assert repository.versions("plant") == [1]
-    assert "its files cannot be read" in reasons(repository)[2]
+    with monkeypatch.context() as patched:
+        patched.setattr("service.manifest.digest", refuse)
+        repository = open_repository(tmp_path)
+        assert repository.versions("plant") == [1]
+        assert "its files cannot be read" in reasons(repository)[2]
+    repository.refresh()
+    assert repository.versions("plant") == [1, 2]  # nothing changed but the luck
 
 
 def test_what_is_not_a_model_is_not_looked_at(exported: Exported, tmp_path: Path) -> None:
@@ -202,6 +216,57 @@ def test_a_repository_that_is_away_for_a_moment_keeps_its_models(exported: Expor
     root.rename(tmp_path / "away")
     repository.refresh()
     assert repository.versions("plant") == [1]
+
+
+def test_a_model_folder_that_cannot_be_listed_for_a_moment_keeps_its_versions(
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(exported, tmp_path, "plant", 1)
+    repository = open_repository(tmp_path)
+    scandir = os.scandir
+
+    def refuse(path: str | Path) -> Iterator["os.DirEntry[str]"]:
+        if str(path).endswith("plant"):
+            raise OSError(116, "Stale file handle")
+        return scandir(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.scandir", refuse)
+        repository.refresh()
+    assert repository.versions("plant") == [1]
+
+
+def test_a_failure_that_nobody_foresaw_stops_only_its_own_version_and_is_tried_again(
+    exported: Exported, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    add(exported, tmp_path, "plant", 1)
+    add(exported, tmp_path, "plant", 2)
+    tries: list[Path] = []
+
+    def load(folder: Path) -> Model:
+        if folder.name == "1" and not tries:
+            tries.append(folder)
+            raise MemoryError
+        return Model.load(folder, threads=1)
+
+    repository = Repository(tmp_path, load)
+    repository.refresh()
+    assert repository.versions("plant") == [2]
+    assert reasons(repository)[1] == "loading it failed: the service's log has the reason"
+    assert "MemoryError" in caplog.text
+    repository.refresh()
+    assert repository.versions("plant") == [1, 2]
+
+
+def test_what_is_unloaded_stays_so_whatever_versions_come(exported: Exported, tmp_path: Path) -> None:
+    add(exported, tmp_path, "plant", 1)
+    repository = open_repository(tmp_path)
+    repository.unload("plant")
+    add(exported, tmp_path, "plant", 2)
+    repository.refresh()
+    assert states(repository) == [("plant", 1, "UNAVAILABLE"), ("plant", 2, "UNAVAILABLE")]
+    repository.load("plant")
+    assert repository.versions("plant") == [1, 2]
 
 
 def test_unloads_by_request_and_stays_so_until_asked(exported: Exported, tmp_path: Path) -> None:
@@ -276,7 +341,7 @@ def test_requests_meet_a_whole_model_at_every_moment_of_200_reloads(exported: Ex
         ("plant", "latest", "plant has no version 'latest'"),
         ("plant", "1" * 5000, "plant has no version"),
         ("../plant", None, r"no model is called '\.\./plant'"),
-        ("x" * 5000, None, r"no model is called 'x{64}…'"),
+        ("x" * 5000, None, r"no model is called 'x{200}…'"),
     ],
 )
 def test_an_unknown_model_or_version_names_the_known_ones(
