@@ -88,6 +88,8 @@ def test_an_instance_too_long_to_be_looked_at_is_refused_with_its_row(
 @pytest.mark.parametrize(
     ("body", "code", "row", "field"),
     [
+        (b'{"instances": [[1, 2, 3, 4], {"a\\ud800": 1}]}', "unknown_feature", 1, "a\ud800"),
+        (b'{"instances": [[1, 2, 3, 4]], "a": "\\ud800"}', "malformed_request", None, None),
         # A name that looks like a path, an earlier fault before a NaN, a NaN beside the instances and one in a text.
         (b'{"instances": [{"x` - at `$.instances[7]`": 1}]}', "unknown_feature", 0, "x` - at `$.instances[7]`"),
         (b'{"instances": [[1, 2, 3, 4], [1, 2, 3, "4"], [NaN, 1, 1, 1]]}', "wrong_type", 1, "age"),
