@@ -5,8 +5,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import ModelProto
 
 from model_export.errors import ExportError
@@ -18,19 +20,20 @@ OPSET = 18
 """Old enough for the runtimes people have, new enough for the exporter to need no conversion."""
 
 
-def export_graph(scorer: Scorer, tensor: str) -> bytes:
+def export_graph(scorer: Scorer, tensor: str, usual: NDArray[np.float32]) -> bytes:
     """Return `scorer` (float64) as one self-contained ONNX model that is proven to agree with it.
 
     Args:
         scorer: what to export.
         tensor: the name of the graph's input, FP32 [rows, n_0].
+        usual: rows to compare the two on beside made-up ones, calibration rows for one.
 
     Raises:
         ExportError: if the graph needs more than standard operators or does not pass ONNX's strict checker.
         VerificationError: if the graph and the scorer disagree, naming the output.
     """
     graph = write_graph(compact(scorer), tensor)
-    check_parity(scorer, graph)
+    check_parity(scorer, graph, usual)
     return graph
 
 

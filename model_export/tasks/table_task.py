@@ -113,7 +113,7 @@ class TableTask:
             reject_risk=self.reject_risk,
         )
         inputs = self._describe(split.training.table, scorer.standardiser)
-        graph = export_graph(scorer, inputs.tensor)
+        graph = export_graph(scorer, inputs.tensor, read_table(split.calibration.table).astype(np.float32))
 
         names = tuple(self.class_names[label] for label in estimator.classes_)
         majority = np.bincount(class_codes(estimator, split.training.labels)).argmax().item()

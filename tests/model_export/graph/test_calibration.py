@@ -17,6 +17,8 @@ from tests.conftest import codes_of, make_table
 
 Table = tuple[pd.DataFrame, "pd.Series[str]"]
 
+USUAL = make_table(100, seed=2)[0].to_numpy(np.float32)
+
 
 def score(scorer: Scorer, table: pd.DataFrame) -> Scores[NDArray[np.float64]]:
     return Scores(*(output.numpy() for output in scorer(torch.from_numpy(table.to_numpy(copy=True)))))
@@ -87,7 +89,7 @@ def test_a_constant_feature_is_calibrated_and_exported_like_any_other(table: Tab
     fitted = ChainzRuleClassifier((8,), max_epochs=10, learning_rate=0.01, random_state=0).fit(features, labels)
     held_out, held_out_labels = make_table(100, seed=2)
     scorer = calibrate(fitted, features, held_out.assign(constant=98.6), held_out_labels).scorer
-    export_graph(scorer, "features")
+    export_graph(scorer, "features", np.insert(USUAL, 4, 98.6, axis=1))
     for value in (98.6, 0.0, 1e30):
         assert all_finite(score(scorer, held_out.assign(constant=value)))
 
@@ -106,7 +108,7 @@ def test_twenty_calibration_rows_are_enough_for_every_figure(estimator: ChainzRu
     # Ten rows to test on: not even ten right ones make a risk of 0.1 sure.
     assert found.reference.thresholds.review.score is None
     assert all_finite(score(found.scorer, make_table(100, seed=5)[0]))
-    export_graph(found.scorer, "features")
+    export_graph(found.scorer, "features", USUAL)
 
 
 def test_calibration_rows_that_are_all_the_same_row_give_finite_signals(
@@ -120,7 +122,7 @@ def test_calibration_rows_that_are_all_the_same_row_give_finite_signals(
         assert all_finite(score(found.scorer, rows))
     assert score(found.scorer, alike).typicality == pytest.approx(np.ones(60))
     assert found.reference.thresholds.review.coverage == 1
-    export_graph(found.scorer, "features")
+    export_graph(found.scorer, "features", USUAL)
 
 
 def test_a_class_absent_from_the_calibration_rows_is_answered_all_the_same(
