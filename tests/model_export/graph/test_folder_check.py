@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
 from sklearn.base import clone
 
 from model_export.errors import ExportError, VerificationError
-from model_export.graph.folder_check import check_folder
+from model_export.graph.folder_check import _check_consistency, _check_gradient, check_folder
+from model_export.training import ChainzRuleClassifier
 from service.errors import InvalidModelError, NonFiniteOutputError
+from service.inference.model import Model
 from service.manifest import MANIFEST_FILE, MODEL_FILE, digest, read_manifest
 from tests.conftest import PLANT, Exported
 from tests.onnx_edit import change_output
@@ -118,3 +121,57 @@ def test_an_altered_file_is_refused(folder: Path) -> None:
         stream.write(b"\0")
     with pytest.raises(InvalidModelError, match="has been altered"):
         list(check_folder(folder))
+
+
+def blobs(rows: int, classes: int, apart: float) -> pd.DataFrame:
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, classes, rows)
+    centres = apart * generator.normal(size=(classes, 4))
+    table = pd.DataFrame(centres[labels] + generator.normal(size=(rows, 4)), columns=list("abcd"))
+    return table.assign(grade=[f"class {label}" for label in labels])
+
+
+def export_blobs(table: pd.DataFrame, repository: Path) -> Path:
+    task = replace(
+        PLANT,
+        load=lambda: table,
+        class_names={name: name for name in table["grade"].unique()},
+        units=dict.fromkeys("abcd"),
+        estimator=ChainzRuleClassifier((16, 16), max_epochs=40, patience=10),
+    )
+    return task.export(repository)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_classes_that_are_far_apart_pass(classes: int, tmp_path: Path) -> None:
+    folder = export_blobs(blobs(600, classes, 8), tmp_path)
+    assert read_manifest(folder).reference.temperature < 0.2
+    assert list(check_folder(folder))[-1].startswith("sensitivity is the gradient of the margin")
+
+
+def test_few_calibration_rows_pass_and_what_they_leave_open_is_said(tmp_path: Path) -> None:
+    folder = export_blobs(blobs(110, 2, 0.25), tmp_path)
+    assert read_manifest(folder).reference.rows == 22
+    findings = list(check_folder(folder))
+    assert len(findings) == 7
+    assert "reliability could be checked for its range alone: no row is sure to be usual" in findings
+
+
+def test_probabilities_that_are_all_saturated_leave_distance_and_gradient_open(folder: Path) -> None:
+    manifest = read_manifest(folder)
+    probabilities = np.zeros((5, 3), np.float32)
+    probabilities[:, 1] = 1
+    rows = np.zeros((5, 4), np.float32)
+    model = Model.load(folder, threads=1)
+    scores = {**model.score(rows), "probabilities": probabilities}
+    assert _check_gradient(model, rows, scores).startswith("sensitivity could not be checked: every row's")
+    scores["label"] = np.ones(5, np.int64)
+    scores["tail_ratio"] = scores["jacobian_norm"] / np.float32(manifest.reference.jacobian_norm)
+    trusted = 1 / (
+        1 + np.exp(-manifest.reference.reliability_weights[0] - 13.8155 * manifest.reference.reliability_weights[1])
+    )
+    scores["reliability"] = np.full(5, trusted, np.float32)
+    scores["typicality"] = np.ones(5, np.float32)
+    assert _check_consistency(manifest, scores) == [
+        "boundary_distance could not be checked: every row's probabilities are saturated"
+    ]
