@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
@@ -16,6 +17,8 @@ import pytest
 from tests.conftest import Exported
 from tests.service.balancer import PREDICT, Balancer, connecting
 from tests.service.process import REQUIRES_PROC, Process, running
+
+DESCRIPTION = b"GET /openapi.json HTTP/1.1\r\nhost: plant\r\n\r\n"
 
 HUNG = {
     "a run": """
@@ -161,6 +164,19 @@ def test_sigint_or_a_second_signal_skips_the_draining(
             service.process.send_signal(number)
             time.sleep(0.5)
         assert service.process.wait(timeout=20) == 0
+
+
+def test_a_client_that_reads_nothing_does_not_keep_the_process_when_told_to_stop(exported: Exported) -> None:
+    stopping = ("--drain-seconds", "0", "--receive-seconds", "1", "--shutdown-seconds", "120")
+    with running(exported.repository, *stopping) as service:
+        with socket.create_connection(("127.0.0.1", service.port)) as connection:
+            connection.settimeout(0.5)
+            with suppress(TimeoutError):  # as the service takes no more before its answers are read
+                while True:
+                    connection.sendall(DESCRIPTION * 100)
+            service.process.send_signal(signal.SIGTERM)
+            assert service.process.wait(timeout=20) == 0
+        assert "Traceback" not in "".join(service.log)
 
 
 @pytest.mark.parametrize("hung", HUNG)

@@ -2,93 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
-import uvicorn
-from starlette.types import Receive, Scope, Send
-from uvicorn.server import ServerState
 
-from service.errors import ServiceError
-from service.transport import Bounds, bounded
-
-LIMIT = 2048
-SECONDS = 0.4
-PATIENT = 20.0
-
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Any]]
-
-
-async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with the number of bytes in the body; wait, or do not read it, where the path says so."""
-    size = 0
-    while scope["path"] != "/deaf":
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return
-        size += len(message["body"])
-        if not message["more_body"]:
-            break
-    if scope["path"] == "/slow":
-        await asyncio.sleep(2 * SECONDS)
-    body = f"{scope['path']} {size};".encode()
-    headers = [(b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-def talk(conversation: Talk, *, seconds: float = SECONDS, keep_alive: int = 75) -> tuple[Any, list[str]]:
-    """Have a conversation over one connection; return what came of it and the codes of the refusals."""
-    codes: list[str] = []
-
-    def refused(error: ServiceError) -> None:
-        codes.append(error.code)
-
-    async def run() -> Any:
-        config = uvicorn.Config(application, timeout_keep_alive=keep_alive, log_config=None)
-        config.load()
-        state, protocol = ServerState(), bounded(Bounds(LIMIT, seconds, refused))
-        server = await asyncio.get_running_loop().create_server(
-            lambda: protocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
-        )
-        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
-        try:
-            return await asyncio.wait_for(conversation(reader, writer), PATIENT)
-        finally:
-            writer.close()
-            server.close()
-            await asyncio.sleep(0)
-            for task in state.tasks:
-                task.cancel()
-
-    return asyncio.run(run()), codes
-
-
-def request(path: str = "/", body: bytes = b"", extra: str = "") -> bytes:
-    return f"POST {path} HTTP/1.1\r\nhost: x\r\n{extra}content-length: {len(body)}\r\n\r\n".encode() + body
-
-
-async def all_of(reader: asyncio.StreamReader) -> bytes:
-    """Read until the server ends the connection."""
-    return await reader.read()
-
-
-async def answer(reader: asyncio.StreamReader) -> bytes:
-    head = await reader.readuntil(b"\r\n\r\n")
-    size = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-    return head + await reader.readexactly(size)
-
-
-def sending(*pieces: bytes, pause: float = 0.0) -> Talk:
-    async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(pause)
-        return await all_of(reader)
-
-    return conversation
+from tests.service.conversation import LIMIT, PATIENT, SECONDS, all_of, answer, request, sending, talk
 
 
 def test_many_requests_on_one_connection_and_more_bytes_than_a_head_may_have() -> None:
@@ -166,7 +83,7 @@ def test_a_head_that_is_too_large_is_a_431(pieces: tuple[bytes, ...]) -> None:
     assert status.startswith(b"431 Request Header Fields Too Large")
     assert status.endswith(
         b'{"error":{"code":"head_too_large","message":"the request line and headers are over the limit of 2048 bytes: '
-        b'send fewer or shorter headers, or raise max_header_bytes"}}'
+        b'send fewer or shorter ones, or raise max_header_bytes"}}'
     )
     assert b"connection: close" in status
     assert codes == ["head_too_large"]
@@ -176,6 +93,46 @@ def test_a_large_head_that_fits_is_read() -> None:
     head = request(extra="connection: close\r\nx-filler: " + "y" * (LIMIT - 120) + "\r\n")
     text, _ = talk(sending(head[:1000], head[1000:1900], head[1900:], pause=0.01))
     assert text.startswith(b"HTTP/1.1 200")
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (CHUNKED + b"1\r\nz\r\n0\r\n" + b"x-trailer: y\r\n" * LIMIT + b"\r\n",),
+        (CHUNKED, b"0\r\n", *[b"x-trailer: y\r\n" * 50] * 50),
+        (CHUNKED, b"0\r\nx-trailer: ", *[b"y" * 500] * 50),
+        (CHUNKED, b"1;extension=", *[b"y" * 500] * 50),
+        (CHUNKED, *[b"1;extension=" + b"y" * 200 + b"\r\nz\r\n"] * 50),
+        (CHUNKED, *[b"0" * 500] * 50),
+    ],
+    ids=["at once", "many fields", "endless field", "endless extension", "many extensions", "endless size"],
+)
+def test_what_a_chunked_body_has_beside_its_content_is_bounded_as_a_head_is(pieces: tuple[bytes, ...]) -> None:
+    text, codes = talk(sending(*pieces, pause=0.001), seconds=10)
+    assert text.startswith(b"HTTP/1.1 431 Request Header Fields Too Large")
+    assert text.count(b"HTTP/1.1") == 1
+    assert codes == ["head_too_large"]
+
+
+def test_trailer_fields_that_fit_are_dropped_and_chunks_may_be_small() -> None:
+    chunks = b"1\r\nz\r\n" * 10 * LIMIT
+
+    async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        for _ in range(3):
+            writer.write(CHUNKED + chunks + b"0\r\nx-trailer: y\r\n\r\n")
+            text = await answer(reader)
+        for byte in CHUNKED + chunks[:600] + b"0\r\nx-trailer: y\r\n\r\n":
+            writer.write(bytes([byte]))
+            await writer.drain()
+        assert (await answer(reader)).endswith(b"/ 100;")
+        return text
+
+    text, codes = talk(conversation)
+    assert text.endswith(f"/ {10 * LIMIT};".encode())
+    assert codes == []
 
 
 def test_a_head_that_drips_is_a_408() -> None:
