@@ -16,7 +16,7 @@ from service.inference.turn import SHORT_SECONDS, Turn
 STALLED_SECONDS = 60.0
 """A single run of one batch that takes longer has hung."""
 
-_IN_HAND = 0.9
+_IN_HAND = 0.85
 """Share of the deadline that estimates may fill: the rest is for their being wrong."""
 
 
@@ -106,7 +106,7 @@ class Engine:
     @property
     def saturated(self) -> bool:
         """Whether the next request is likely to be refused."""
-        return self.queued_rows >= self.limits.queue_rows or self.expected_wait > 0.8 * self.limits.deadline
+        return self.queued_rows >= self.limits.queue_rows or self.expected_wait > 0.75 * self.limits.deadline
 
     @property
     def stalled(self) -> bool:

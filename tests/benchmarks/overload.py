@@ -1,6 +1,6 @@
 """What the service does at five times its capacity.
 
-A model of 1.1 million weights, 32 rows a request, one onnxruntime thread. Capacity is what 8 connections in a closed
+A model of 1.1 million weights, 256 rows a request, one onnxruntime thread. Capacity is what 8 connections in a closed
 loop get; then requests come at five times that rate whatever becomes of them. Goodput is what is answered with 200,
 in requests a second over the whole run; latency counts from when a request was due. A probe asks for health ten times
 a second meanwhile.
@@ -33,9 +33,9 @@ async def probe(url: str, path: str, found: list[tuple[int, float]]) -> None:
 
 
 async def measure(url: str) -> None:
-    data = request(url, "/v1/models/wide:predict", body(32))
-    await closed_loop(url, data, 8, 200)
-    calm = await closed_loop(url, data, 8, 1500)
+    data = request(url, "/v1/models/wide:predict", body(256))
+    await closed_loop(url, data, 8, 50)
+    calm = await closed_loop(url, data, 8, 400)
     capacity = calm.statuses[200] / calm.elapsed
     print(f"capacity {capacity:.0f} requests/s, p99 {1000 * calm.percentile(200, 99):.0f} ms")
 
