@@ -22,6 +22,10 @@ _FRAMING_PER_BYTE = 8
 """Bytes that may frame each byte of a body: a chunk of one byte takes five."""
 
 
+_MOST_PIPELINED = 256
+"""Requests that one connection may send ahead of their answers."""
+
+
 class _At(Enum):
     """What the next byte belongs to."""
 
@@ -136,6 +140,8 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self.parser.should_upgrade() and names & {b"content-length", b"transfer-encoding"}:
             # The parser takes what follows such a head for another protocol, not for a body.
             self._refuse(MalformedRequestError("a body cannot come with an upgrade: send it as plain HTTP/1.1"))
+        elif len(self.pipeline) >= _MOST_PIPELINED:
+            self._refuse(MalformedRequestError("too many requests were sent ahead of their answers: wait for some"))
         else:
             self._at, self._head_bytes, self._framing_bytes, self._mixed = _At.BODY, 0, 0, True
             idle = self._is_idle

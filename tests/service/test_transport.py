@@ -48,6 +48,13 @@ def test_pipelined_requests_are_answered_in_order() -> None:
     assert codes == []
 
 
+def test_requests_sent_ahead_without_end_are_a_400_after_the_answers_that_are_due() -> None:
+    text, codes = talk(sending(b"".join(request("/quick") for _ in range(2000))))
+    assert 1 <= text.count(b"/quick 0;") <= 257
+    assert b"HTTP/1.1 400" in text[text.rindex(b"/quick 0;") :]
+    assert codes == ["malformed_request"]
+
+
 def test_a_slow_answer_is_not_cut_by_what_is_pipelined_behind_it() -> None:
     text, codes = talk(sending(request("/slow"), b"POST / HTTP/1.1\r\nx-filler: ", b"y" * 2 * LIMIT, pause=0.05))
     first, second = text.split(b"/slow 0;")
