@@ -53,8 +53,9 @@ def _sections(records: Records, comparisons: pd.DataFrame, conditional: pd.DataF
         "",
         f"Made by `chainzrule study`, seeds 0 to {scores['seed'].nunique() - 1}. No row of the tests, shifted or not, "
         "was used for a choice, with one disclosure: a first run of SST-5 used λ = 0.03 instead of the library's "
-        "default, and its shifted rows were looked at before. The signature was chosen on other data sets. AUROC: higher "
-        "is better, 0.5 is chance. AUGRC: lower is better. Shift is noticed where it is of at least moderate severity.",
+        "default, and its shifted rows were looked at before. The signature was chosen on other data sets. AUROC: "
+        "higher is better, 0.5 is chance. AUGRC: lower is better. Shift is noticed where it is of at least moderate "
+        "severity.",
         "",
         "## To reach",
         "",
