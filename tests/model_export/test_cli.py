@@ -34,7 +34,7 @@ def test_the_card_says_what_each_level_promises_and_which_there_is_none_for(expo
     shown = capture.get()
     assert "never: no level could be promised (at most 10 % wrong, 90 % sure) by 90 rows" in shown
     assert f"reliability ≥ {thresholds.reject.score:.4f} (at most 30 % wrong, 90 % sure): " in shown
-    assert "typicality ≤ 0.05 (false alarms at most 5 % of rows like the calibration rows)" in shown
+    assert "typicality ≤ 0.01 (false alarms at most 1 % of rows like the calibration rows)" in shown
 
 
 def test_what_stands_in_brackets_is_shown_as_it_is(exported: Exported) -> None:
