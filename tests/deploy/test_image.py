@@ -86,8 +86,8 @@ def test_is_confined_and_holds_nothing_of_training(container: str) -> None:
         assert docker("exec", container, "python", "-c", f"import {module}", check=False).returncode != 0, module
 
 
-def test_stops_at_once_with_status_0(container: str) -> None:
+def test_stops_with_status_0_when_it_has_drained(container: str) -> None:
     started = time.monotonic()
     docker("stop", "--time", "30", container)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10  # five seconds of draining among them
     assert inspect(container)["State"]["ExitCode"] == 0
