@@ -1,6 +1,7 @@
 """`/v2/repository`: the model repository extension of the Open Inference Protocol."""
 
 import asyncio
+from typing import TypeVar
 
 import msgspec
 from fastapi import APIRouter
@@ -26,12 +27,15 @@ class LoadRequest(msgspec.Struct):
     parameters: dict[str, str | float | bool | None] = {}
 
 
+_Body = TypeVar("_Body", IndexRequest, LoadRequest)
+
+
 def repository_router(core: Core) -> APIRouter:
     """Return the routes under /v2/repository."""
     router = APIRouter(prefix="/v2/repository", tags=["model repository"])
     settings = core.settings
 
-    async def read(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
+    async def read(request: Request, kind: type[_Body]) -> _Body:
         body = await read_body(request, settings.max_body_bytes, settings.receive_seconds)
         try:
             return msgspec.json.decode(body or b"{}", type=kind)
@@ -39,9 +43,8 @@ def repository_router(core: Core) -> APIRouter:
             raise MalformedRequestError(f"the body is not what the repository extension has here: {error}") from None
 
     async def change(request: Request, name: str, *, load: bool) -> Response:
-        body = await read(request, LoadRequest)
-        parameters = getattr(body, "parameters")  # noqa: B009
-        if foreign := sorted(parameters.keys() - {"unload_dependents"}):
+        asked = await read(request, LoadRequest)
+        if foreign := sorted(asked.parameters.keys() - {"unload_dependents"}):
             names = shown(", ".join(foreign))
             raise ForbiddenError(
                 f"the parameters {names} are not taken: a model comes from the repository folder alone"
@@ -56,7 +59,7 @@ def repository_router(core: Core) -> APIRouter:
     @router.post("/index", openapi_extra=REPOSITORY_INDEX)
     async def index(request: Request) -> list[dict[str, str]]:
         """List every version in the repository, with what keeps it from being served."""
-        only_ready = getattr(await read(request, IndexRequest), "ready")  # noqa: B009
+        only_ready = (await read(request, IndexRequest)).ready
         return [
             {"name": found.name, "version": str(found.version), "state": found.state, "reason": found.reason}
             for found in core.repository.index()
