@@ -159,7 +159,7 @@ class Engine:
         self._running_since = monotonic()
         self._report(Dispatch(model, len(batch), rows, reason, self._running_since - batch[0].submitted))
         run = asyncio.get_running_loop().run_in_executor(self._thread, _timed, model, batch, self.limits.batch_rows)
-        run.add_done_callback(partial(self._finish, batch, self._running_since, model.expected_seconds(rows)))
+        run.add_done_callback(partial(self._finish, batch, model.expected_seconds(rows)))
 
     def _due(self) -> Model | None:
         """Return the model whose turn it is; with a delay, only one that is full or has waited for it."""
@@ -210,7 +210,6 @@ class Engine:
     def _finish(
         self,
         batch: list[Job],
-        began: float,
         expected: float,
         run: "asyncio.Future[tuple[list[Scores | Exception], float]]",
     ) -> None:
@@ -222,7 +221,7 @@ class Engine:
         outcomes, seconds = run.result()
         # One run that a pause of the machine made long says little about the next.
         self._pace = max(0.9 * self._pace + 0.1 * min(seconds / max(expected, 1e-6), 4.0), 1.0)
-        settle(batch, outcomes, began, seconds)
+        settle(batch, outcomes, seconds)
         self._dispatch("waiting")
 
 

@@ -17,11 +17,9 @@ waited for as long as it was told to."""
 
 
 class Scored(NamedTuple):
-    """A request's scores, and what became of its time."""
+    """A request's scores, and the time it took to make them."""
 
     scores: Scores
-    queued: float
-    """seconds from submission to the start of its run"""
     ran: float
     """seconds of the run, which it may have shared"""
 
@@ -71,7 +69,7 @@ def run_batch(model: Model, batch: Sequence[Job], batch_rows: int) -> list[Score
     ]
 
 
-def settle(batch: Sequence[Job], outcomes: Sequence[Scores | Exception], began: float, seconds: float) -> None:
+def settle(batch: Sequence[Job], outcomes: Sequence[Scores | Exception], seconds: float) -> None:
     """Tell each job its outcome, unless nobody waits for it any more."""
     for job, outcome in zip(batch, outcomes, strict=True):
         if job.answer.done():
@@ -79,4 +77,4 @@ def settle(batch: Sequence[Job], outcomes: Sequence[Scores | Exception], began: 
         if isinstance(outcome, Exception):
             job.answer.set_exception(outcome)
         else:
-            job.answer.set_result(Scored(outcome, began - job.submitted, seconds))
+            job.answer.set_result(Scored(outcome, seconds))

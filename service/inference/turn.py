@@ -50,6 +50,6 @@ class Turn:
             if batch:
                 began = monotonic()
                 self._report(Dispatch(model, len(batch), rows, "turn", began - batch[0].submitted))
-                settle(batch, run_batch(model, batch, rows), began, monotonic() - began)
+                settle(batch, run_batch(model, batch, rows), monotonic() - began)
         if self._lanes:
             self._schedule()

@@ -2,119 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from service.errors import DeadlineError, NonFiniteOutputError, OverloadedError, TooManyRowsError
 from service.inference import engine as engine_module
 from service.inference.engine import Engine, Limits
 from service.inference.jobs import Dispatch, Scored
-from service.inference.model import Model, Scores
+from service.inference.model import Model
 from tests.conftest import Exported
-
-Rows = NDArray[np.float32]
-POISON = np.float32(12345.0)
-
-
-class SlowModel(Model):
-    """Takes `seconds` a run more than it would, refuses the poison, and remembers the sizes of its runs."""
-
-    seconds = 0.02
-
-    def score(self, rows: Rows) -> Scores:
-        self.__dict__.setdefault("sizes", []).append(len(rows))
-        time.sleep(self.seconds)
-        if (rows == POISON).any():
-            raise NonFiniteOutputError("poisoned")
-        return super().score(rows)
-
-    @property
-    def runs(self) -> list[int]:
-        """Rows of each run, those of the warm-up left out."""
-        found: list[int] = self.__dict__["sizes"][10:]
-        return found
+from tests.service.inference.slow_model import POISON, SlowModel, assert_same, make_rows, run
 
 
 @pytest.fixture
 def slow(exported: Exported) -> SlowModel:
     return SlowModel.load(exported.folder, threads=1)
-
-
-def make_rows(count: int, seed: int = 0) -> Rows:
-    standard = np.random.default_rng(seed).normal(size=(count, 4))
-    return (standard * [10, 2, 500, 1] + [20, 5, 1000, 0]).astype(np.float32)
-
-
-def run(limits: Limits, scenario: Callable[[Engine, list[Dispatch]], Awaitable[None]]) -> None:
-    async def play() -> None:
-        dispatches: list[Dispatch] = []
-        engine = Engine(limits, dispatches.append)
-        try:
-            await scenario(engine, dispatches)
-        finally:
-            engine.close()
-
-    asyncio.run(play())
-
-
-def assert_same(found: Scores, expected: Scores) -> None:
-    for name, values in expected.items():
-        np.testing.assert_allclose(found[name], values, rtol=2e-5, atol=1e-6, err_msg=name)
-
-
-def test_short_requests_of_one_turn_of_the_event_loop_share_a_run(exported: Exported) -> None:
-    model = Model.load(exported.folder, threads=1)
-
-    async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
-        answers = [engine.submit(model, make_rows(count, count)) for count in (1, 2, 3)]
-        answers[1].cancel()
-        await asyncio.sleep(0)
-        assert [answer.done() for answer in answers] == [True, True, True]
-        assert [(d.requests, d.rows, d.reason) for d in dispatches] == [(2, 4, "turn")]
-        for count in (1, 3):
-            scored = await answers[count - 1]
-            assert_same(scored.scores, model.score(make_rows(count, count)))
-
-    run(Limits(), scenario)
-
-
-def test_more_than_a_short_run_s_worth_takes_more_than_one_turn(exported: Exported) -> None:
-    class Quick(SlowModel):
-        seconds = 0.0003
-
-    model = Quick.load(exported.folder, threads=1)
-
-    async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
-        model._seconds_a_run, model._seconds_a_row = 0.0001, 0.0001
-        answers = [engine.submit(model, make_rows(2, seed)) for seed in range(5)]
-        scored = await asyncio.gather(*answers)
-        assert [(d.requests, d.reason) for d in dispatches] == [(2, "turn"), (2, "turn"), (1, "turn")]
-        for seed, own in enumerate(scored):
-            assert_same(own.scores, model.score(make_rows(2, seed)))
-
-    run(Limits(), scenario)
-
-
-def test_a_short_request_that_fails_is_refused_alone(exported: Exported) -> None:
-    class Quick(SlowModel):
-        seconds = 0.0
-
-    model = Quick.load(exported.folder, threads=1)
-
-    async def scenario(engine: Engine, _: list[Dispatch]) -> None:
-        bad = make_rows(1)
-        bad[0, 0] = POISON
-        answers = [engine.submit(model, rows) for rows in (make_rows(1, 1), bad, make_rows(2, 2))]
-        outcomes = await asyncio.gather(*answers, return_exceptions=True)
-        assert [type(outcome) for outcome in outcomes] == [Scored, NonFiniteOutputError, Scored]
-        assert model.runs == [4, 1, 3, 1, 2]
-
-    run(Limits(), scenario)
 
 
 def test_a_long_run_leaves_the_event_loop_free(exported: Exported) -> None:
@@ -139,10 +43,10 @@ def test_an_idle_engine_runs_at_once_and_what_waits_leaves_together(slow: SlowMo
     async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
         answers = [engine.submit(slow, make_rows(count, count)) for count in (1, 2, 3, 4)]
         assert engine.queued_rows == 10  # the one being run among them
-        scored = await asyncio.gather(*answers)
+        await asyncio.gather(*answers)
         assert [(d.requests, d.rows, d.reason) for d in dispatches] == [(1, 1, "idle"), (3, 9, "waiting")]
         assert slow.runs == [1, 9]
-        assert scored[0].queued < 0.01 < scored[1].queued
+        assert dispatches[0].waited < 0.01 < dispatches[1].waited
         assert engine.queued_rows == 0
 
     run(Limits(), scenario)
