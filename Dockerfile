@@ -4,7 +4,11 @@ ARG REQUIREMENTS=requirements.lock
 RUN python -m venv /opt/venv
 COPY service/${REQUIREMENTS} /requirements.lock
 RUN /opt/venv/bin/pip install --no-cache-dir --require-hashes --requirement /requirements.lock \
- && find /opt/venv -type d \( -name tests -o -name pip -o -name setuptools \) -prune -exec rm -rf {} +
+ && cd /opt/venv/lib/python3.11/site-packages \
+ # What only installs, tests or makes models.
+ && rm -rf pip* setuptools* pkg_resources _distutils_hack distutils-precedence.pth \
+    onnxruntime/tools onnxruntime/transformers onnxruntime/quantization onnxruntime/datasets onnxruntime/backend \
+ && find . -type d -name tests -prune -exec rm -rf {} +
 
 FROM python:3.11-slim
 COPY --from=build /opt/venv /opt/venv

@@ -1,0 +1,148 @@
+"""The whole stack, for real: `docker compose --profile demo up --build`, without Grafana, and what it does.
+
+The tests follow the demo's day, so they run in the order in which they stand.
+"""
+
+import json
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deploy.demo.day import MISTAKE
+from service.inference.model import Model
+from service.manifest import read_manifest
+from service.protocol.documentation import example_instances
+
+ROOT = Path(__file__).parents[2]
+PORT, PROMETHEUS_PORT = 18080, 19090
+PROJECT = "chainzrule-test"
+BASE_IMAGES = ("python:3.11-slim", "prom/prometheus:v3.14.0")
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+    "CHAINZRULE_PUBLISH": f"127.0.0.1:{PORT}",
+    "PROMETHEUS_PUBLISH": f"127.0.0.1:{PROMETHEUS_PORT}",
+    "CHAINZRULE_DEMO_DAY_MINUTES": "6",
+}
+
+
+def docker(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["docker", *arguments], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=280, check=check
+    )
+
+
+def compose(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return docker("compose", "--project-name", PROJECT, "--profile", "demo", *arguments)
+
+
+def what_is_missing() -> str | None:
+    """Why the stack cannot run here. An engine that can pull images makes no difference: tests download nothing."""
+    try:
+        if docker("info", check=False).returncode != 0:
+            return "no Docker Engine answers on this machine"
+    except FileNotFoundError:
+        return "there is no docker on this machine"
+    missing = [image for image in BASE_IMAGES if docker("image", "inspect", image, check=False).returncode != 0]
+    return f"this Docker Engine does not hold {', '.join(missing)}" if missing else None
+
+
+MISSING = what_is_missing()
+
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(MISSING is not None, reason=str(MISSING)),
+]
+
+
+@pytest.fixture(scope="module")
+def container() -> Iterator[str]:
+    """The service's, with all others beside it."""
+    try:
+        compose("up", "--build", "--detach", "--wait", "--scale", "grafana=0")
+        yield compose("ps", "--quiet", "service").stdout.strip()
+    finally:
+        compose("down", "--volumes")
+        for what in (["ps", "--all"], ["volume", "ls"], ["network", "ls"]):
+            left = docker(*what, "--quiet", "--filter", f"label=com.docker.compose.project={PROJECT}").stdout
+            assert not left, f"compose down left {left} in {what}"
+
+
+def query(expression: str) -> list[dict[str, Any]]:
+    address = f"http://127.0.0.1:{PROMETHEUS_PORT}/api/v1/query?query={urllib.parse.quote(expression)}"
+    with urllib.request.urlopen(address, timeout=10) as response:
+        result = json.load(response)["data"]["result"]
+    assert isinstance(result, list)
+    return result
+
+
+def wait_for(look: Callable[[], Any], seconds: float) -> Any:
+    """Return what `look` finds as soon as it finds something, or at last nothing."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()) and time.monotonic() < deadline:
+        time.sleep(1.0)
+    return found
+
+
+def test_becomes_healthy_and_answers_with_the_numbers_of_the_bundled_model(container: str) -> None:
+    folder = ROOT / "deploy" / "models" / "pima" / "1"
+    body = example_instances(read_manifest(folder).input)
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{PORT}/v1/models/pima:predict", json.dumps(body).encode(), method="POST"
+    )
+    with urllib.request.urlopen(request, timeout=10) as response:
+        (prediction,) = json.load(response)["predictions"]
+    rows = np.array([list(body["instances"][0].values())], dtype=np.float32)
+    scores = Model.load(folder, threads=1).score(rows)
+    assert prediction["reliability"]["score"] == pytest.approx(scores["reliability"][0].item(), rel=1e-5)
+    assert list(prediction["probabilities"].values()) == pytest.approx(scores["probabilities"][0].tolist(), rel=1e-5)
+    assert inspect(container)["State"]["Health"]["Status"] == "healthy"
+
+
+def inspect(container: str) -> dict[str, Any]:
+    (description,) = json.loads(docker("inspect", container).stdout)
+    assert isinstance(description, dict)
+    return description
+
+
+def test_is_confined_and_holds_nothing_of_training(container: str) -> None:
+    assert inspect(container)["Config"]["User"] == "10001:10001"
+    assert docker("exec", container, "touch", "/app/file", check=False).returncode != 0
+    assert docker("exec", container, "touch", "/models/file", check=False).returncode != 0
+    for module in ("torch", "sklearn", "model_export", "pip"):
+        assert docker("exec", container, "python", "-c", f"import {module}", check=False).returncode != 0, module
+
+
+@pytest.mark.usefixtures("container")
+def test_prometheus_scrapes_the_service_that_it_found_by_name() -> None:
+    assert wait_for(lambda: query('up{job="chainzrule"} == 1'), 30)
+    assert inspect(compose("ps", "--quiet", "prometheus").stdout.strip())["State"]["Health"]["Status"] == "healthy"
+    assert wait_for(lambda: query('chainzrule_rows_total{model="pump"} > 0'), 30)
+    assert wait_for(lambda: query('sum(chainzrule_feedback_rows_total{model="pump"}) > 0'), 30)
+
+
+@pytest.mark.usefixtures("container")
+def test_the_drift_alert_is_silent_on_clean_traffic_and_fires_on_a_unit_mistake() -> None:
+    alerts = 'ALERTS{alertname=~"ChainzRuleDrift|ChainzRuleOutOfRange"'
+    while MISTAKE.name not in compose("logs", "traffic").stdout:
+        assert query(alerts + "}") == []
+        time.sleep(2.0)
+    assert query("model:chainzrule_typicality:ks5m"), "there was clean traffic to be silent on"
+    firing = alerts + ',alertstate="firing"}'
+    assert wait_for(lambda: len(query(firing)) == 2, 150), query("ALERTS")
+    labels = [series["metric"] for series in query(firing)]
+    assert {(label["model"], label.get("feature")) for label in labels} == {("pump", None), ("pump", "temperature")}
+
+
+def test_stops_with_status_0_when_it_has_drained(container: str) -> None:
+    started = time.monotonic()
+    docker("stop", "--time", "30", container)
+    assert time.monotonic() - started < 10  # five seconds of draining among them
+    assert inspect(container)["State"]["ExitCode"] == 0
