@@ -84,6 +84,23 @@ def study(
     console.print(Text(f"written to {output}"), soft_wrap=True)
 
 
+@app.command()
+def drift(
+    runs: Annotated[Path, typer.Option(help="The runs that chainzrule study has kept.")] = Path(
+        "model_export/results/reliability/runs"
+    ),
+    output: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("model_export/results/drift"),
+) -> None:
+    """Simulate the drift alert: its false alarms, and the rows it needs to notice each shift of the study."""
+    from model_export.studies.drift_report import write_drift_report  # noqa: PLC0415 - seconds to load
+
+    try:
+        write_drift_report(runs, output)
+    except ModelExportError as error:
+        _fail(str(error))
+    console.print(Text(f"written to {output}"), soft_wrap=True)
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
 def serve() -> None:
     """Serve a repository over HTTP; `chainzrule serve --help` has its settings."""
