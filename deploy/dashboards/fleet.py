@@ -127,14 +127,18 @@ def _models() -> Builder[Panel]:
             "Value #E": "Atypical rows",
             "Value #F": "τ / reference",
         },
-        rows_now(f"model:chainzrule_rows:increase5m{CHOSEN}"),
-        rows_now(f"model:chainzrule_expected_error:ratio5m{CHOSEN}"),
-        rows_now(EXPECTED_EXCESS),
-        rows_now(KS_PER_CRITICAL),
-        rows_now(ATYPICAL),
-        rows_now(TAIL_RATIO_PER_REFERENCE),
-        # A record keeps its own name as a label.
-        hidden=["__name__"],
+        *(
+            # A record's own name is one more label, by which its rows would stay apart from the others'.
+            rows_now(f"max by (model, version) ({expression})")
+            for expression in (
+                f"model:chainzrule_rows:increase5m{CHOSEN}",
+                f"model:chainzrule_expected_error:ratio5m{CHOSEN}",
+                EXPECTED_EXCESS,
+                KS_PER_CRITICAL,
+                ATYPICAL,
+                TAIL_RATIO_PER_REFERENCE,
+            )
+        ),
     )
     column(panel, "Rows", NUMBER, decimals=0)
     column(panel, "Errors expected", SHARE, decimals=1)

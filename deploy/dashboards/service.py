@@ -175,8 +175,8 @@ def _queue() -> Panels:
         ).override_by_regexp("/limit$/", panels.DASHES),
         lines(
             "Runs, by why they left",
-            "Mostly 'full' or 'free' is a busy engine that still makes good batches; mostly single 'idle' runs are a "
-            "quiet one. 'delay' at length: requests wait for company that does not come.",
+            "'turn' and 'idle': nothing waits. 'waiting' and 'full': the engine is busy, and what waits runs together. "
+            "Much of 'delay': requests wait for company that does not come; lower --max-batch-delay-ms.",
             "suffix: runs/s",
             over_time(
                 f"sum by (reason) (rate(chainzrule_batches_total{_MODEL_REPLICAS}[$__rate_interval])) > 0",
