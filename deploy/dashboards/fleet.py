@@ -102,13 +102,14 @@ def _alerts() -> Builder[Panel]:
         "feature": "Feature",
         "instance": "Replica",
     }
-    return listing(
+    panel = listing(
         "What is firing",
         "One line an alert. A page is for now, a ticket for the morning; deploy/RUNBOOK.md has a section for each.",
         columns,
         rows_now(f"max by ({', '.join(columns)}) ({FIRING})"),
         hidden=["Value"],
-    ).no_value("Nothing is firing")
+    )
+    return panel.no_value("Nothing is firing").height(5)
 
 
 def _models() -> Builder[Panel]:

@@ -246,13 +246,13 @@ def _load() -> Panels:
                 f"sum by (instance) (rate(chainzrule_rows_total{CHOSEN}[$__rate_interval]))",
                 "{{instance}}",
             ),
+            width=12,
         ),
         distribution(
             "Rows in one run",
             "How many rows ran together. All single while requests wait: batches are not made; see why they leave on "
             "the service's dashboard.",
             buckets_over_time(f"sum by (le) (increase(chainzrule_batch_rows_bucket{CHOSEN}[$__rate_interval]))"),
-            width=8,
         ),
         lines(
             "Slowest of a hundred requests, by stage",
@@ -260,6 +260,7 @@ def _load() -> Panels:
             "large requests.",
             panels.SECONDS,
             over_time(f"histogram_quantile(0.99, {stages})", "{{stage}}"),
+            width=12,
         ),
         lines(
             "Requests with outputs that are not finite",
@@ -268,6 +269,7 @@ def _load() -> Panels:
             NUMBER,
             over_time(f"sum(increase(chainzrule_non_finite_total{CHOSEN}[10m]))", "refused"),
             thresholds=limits((1, BAD)),
+            width=12,
         ),
     ]
 
