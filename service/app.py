@@ -20,6 +20,7 @@ from service.protocol.error_responses import ErrorAnswers, Failures
 from service.protocol.exchange import BodyLimits, Exchange
 from service.protocol.open_inference import open_inference_router
 from service.protocol.predict import predict_router
+from service.protocol.recent import recent_router
 from service.protocol.repository_api import repository_router
 from service.workers.member import Member
 
@@ -59,10 +60,12 @@ def create_app(core: Core, member: Member | None = None) -> FastAPI:
         core.engine,
         core.loop_time,
         core.metrics,
+        core.recent,
         BodyLimits(settings.max_body_bytes, settings.receive_seconds),
         server_timing=settings.server_timing,
     )
     app.include_router(predict_router(core.repository, exchange, settings.max_rows))
+    app.include_router(recent_router(core.recent, settings.workers))
     app.include_router(open_inference_router(core, exchange))
     if settings.repository_keys:
         app.include_router(repository_router(core))

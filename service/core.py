@@ -12,6 +12,7 @@ from service.inference.model import Model
 from service.inference.repository import Repository
 from service.inference.threads import available_cores
 from service.monitoring.metrics import Metrics
+from service.monitoring.recent import RecentRows
 from service.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ class Core(NamedTuple):
     engine: Engine
     loop_time: LoopTime
     metrics: Metrics
+    recent: RecentRows
     health: Health
 
 
@@ -48,7 +50,7 @@ def make_core(settings: Settings) -> Core:
     engine = Engine(limits, metrics.record_batch)
     metrics.watch(engine)
     loop_time = LoopTime(settings.deadline_seconds)
-    return Core(settings, repository, engine, loop_time, metrics, Health(repository, engine, loop_time))
+    return Core(settings, repository, engine, loop_time, metrics, RecentRows(), Health(repository, engine, loop_time))
 
 
 async def follow_repository(core: Core) -> None:

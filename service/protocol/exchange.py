@@ -17,6 +17,7 @@ from service.inference.loop_time import LoopTime
 from service.inference.model import Model, Scores
 from service.monitoring.metrics import Metrics
 from service.monitoring.prediction import PREDICTION_KEY, Prediction
+from service.monitoring.recent import RecentRows
 from service.protocol.body import read_body
 
 
@@ -46,17 +47,26 @@ class Exchange:
     Args:
         engine: runs the models.
         metrics: where predictions are counted.
+        recent: where rows that are out of distribution are kept.
         loop_time: shares out the event loop among requests.
         body: how large and how slow a body may be.
         server_timing: whether to say where the time went.
     """
 
     def __init__(
-        self, engine: Engine, loop_time: LoopTime, metrics: Metrics, body: BodyLimits, *, server_timing: bool
+        self,
+        engine: Engine,
+        loop_time: LoopTime,
+        metrics: Metrics,
+        recent: RecentRows,
+        body: BodyLimits,
+        *,
+        server_timing: bool,
     ) -> None:
         self._engine = engine
         self._loop_time = loop_time
         self._metrics = metrics
+        self._recent = recent
         self._body = body
         self._server_timing = server_timing
 
@@ -95,6 +105,7 @@ class Exchange:
             recorded = self._metrics.of(model)
             recorded.record(scored.scores)
             recorded.record_stages(stages)
+            self._recent.record(model.manifest, scored.scores)
         headers = codec.headers()
         if self._server_timing:
             headers["server-timing"] = ", ".join(f"{stage};dur={1000 * took:.3f}" for stage, took in stages.items())
