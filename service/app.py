@@ -19,6 +19,7 @@ from service.protocol.authentication import Authentication, Keys
 from service.protocol.error_responses import ErrorAnswers, Failures
 from service.protocol.exchange import BodyLimits, Exchange
 from service.protocol.open_inference import open_inference_router
+from service.protocol.page import page_router
 from service.protocol.predict import predict_router
 from service.protocol.recent import recent_router
 from service.protocol.repository_api import repository_router
@@ -76,6 +77,7 @@ def create_app(core: Core, member: Member | None = None) -> FastAPI:
         text = core.metrics.exposition() if member is None else await member.exposition()
         return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
+    app.include_router(page_router())
     answers = ErrorAnswers(core.metrics)
     answers.install(app)
     documentation.install(app, core.repository, keys=bool(settings.client_keys))

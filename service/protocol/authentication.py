@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import ForbiddenError, ServiceError, UnauthorizedError
 from service.protocol.error_responses import ErrorAnswers
+from service.protocol.page import PAGE_PATHS
 
 HEALTH_PREFIX, METRICS_PATH, REPOSITORY_PREFIX = "/v2/health/", "/metrics", "/v2/repository/"
 
@@ -33,6 +34,8 @@ class Keys:
 
 class Authentication:
     """Asks for a key where one is needed: an admin key under /v2/repository, elsewhere an API key, if there are any.
+
+    The page, which holds no data, is for everyone.
 
     Args:
         app: what is called with a good key.
@@ -83,6 +86,8 @@ class Authentication:
         return UnauthorizedError("this needs a key: send it as the header Authorization: Bearer KEY")
 
     def _is_public(self, path: str) -> bool:
-        return (self._public_health and path.startswith(HEALTH_PREFIX)) or (
-            self._public_metrics and path == METRICS_PATH
+        return (
+            path in PAGE_PATHS
+            or (self._public_health and path.startswith(HEALTH_PREFIX))
+            or (self._public_metrics and path == METRICS_PATH)
         )
