@@ -12,7 +12,7 @@ from model_export.errors import ModelExportError
 from model_export.graph.folder_check import check_folder
 from model_export.tasks import TASKS
 from service.errors import ServiceError
-from service.manifest import read_manifest
+from service.version_folder import read_manifest
 
 app = typer.Typer(
     help="Train ChainzRule networks, export them with their derivatives, serve them with their reliability.",

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from model_export.errors import ExportError, VerificationError
 from model_export.graph.onnx_writer import check_graph
 from service.inference.model import Model, Scores
-from service.manifest import MODEL_FILE, Manifest, read_manifest
+from service.manifest import MODEL_FILE, Manifest
+from service.version_folder import read_manifest
 
 _SMALLEST_OF_TWO, _SMALLEST = 1e-3, 1e-20
 """The runner-up's probability above which its logarithm says what the margin is, with two classes and with more.

@@ -159,6 +159,7 @@ class TableTask:
                     mean=mean,
                     standard_deviation=deviation,
                     may_be_missing=bool(column.isna().any()),
+                    missing_ratio=column.isna().mean(),
                     example=column.median(),
                 )
                 for (name, column), (mean, deviation) in zip(table.items(), units, strict=True)

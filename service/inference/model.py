@@ -9,7 +9,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from service.errors import InvalidModelError, NonFiniteOutputError
-from service.manifest import MODEL_FILE, OUTPUTS, Manifest, output_shape, read_file, read_manifest
+from service.manifest import MODEL_FILE, OUTPUTS, Manifest, output_shape
+from service.version_folder import read_file, read_manifest
 
 Scores = dict[str, NDArray[Any]]
 """The graph's outputs by name, as `service.manifest.OUTPUTS` lists them."""

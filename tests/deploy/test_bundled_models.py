@@ -5,7 +5,8 @@ import pytest
 from model_export.graph.folder_check import check_folder
 from model_export.tasks import TASKS, pima
 from model_export.tasks.data import DATA_VARIABLE, local_file
-from service.manifest import MODEL_FILE, read_manifest
+from service.manifest import MODEL_FILE
+from service.version_folder import read_manifest
 
 MODELS = Path(__file__).parents[2] / "deploy" / "models"
 

@@ -17,8 +17,8 @@ import pytest
 
 from deploy.demo.day import MISTAKE
 from service.inference.model import Model
-from service.manifest import read_manifest
 from service.protocol.documentation import example_instances
+from service.version_folder import read_manifest
 
 ROOT = Path(__file__).parents[2]
 PORT, PROMETHEUS_PORT = 18080, 19090

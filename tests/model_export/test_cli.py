@@ -10,7 +10,7 @@ from model_export import commands
 from model_export.card import card
 from model_export.errors import DataNotFoundError
 from model_export.tasks import TableTask
-from service.manifest import read_manifest
+from service.version_folder import read_manifest
 from tests.conftest import Exported
 
 runner = CliRunner()

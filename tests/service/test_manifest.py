@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from service.errors import InvalidModelError
-from service.manifest import MANIFEST_FILE, MODEL_FILE, OUTPUTS, Manifest, output_shape, read_manifest
+from service.manifest import MANIFEST_FILE, MODEL_FILE, OUTPUTS, Manifest, output_shape
 from service.protocol.instances import InstanceCodec
+from service.version_folder import read_manifest
 from tests.conftest import Exported
 
 

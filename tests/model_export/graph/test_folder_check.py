@@ -16,7 +16,8 @@ from model_export.graph.folder_check import _check_consistency, _check_gradient,
 from model_export.training import ChainzRuleClassifier
 from service.errors import InvalidModelError, NonFiniteOutputError
 from service.inference.model import Model
-from service.manifest import MANIFEST_FILE, MODEL_FILE, digest, read_manifest
+from service.manifest import MANIFEST_FILE, MODEL_FILE
+from service.version_folder import digest, read_manifest
 from tests.conftest import PLANT, Exported
 from tests.onnx_edit import change_output
 

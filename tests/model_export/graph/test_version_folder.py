@@ -5,7 +5,8 @@ import pytest
 
 from model_export.errors import ExportError
 from model_export.graph.version_folder import free_version, next_version, write_version
-from service.manifest import Manifest, read_manifest
+from service.manifest import Manifest
+from service.version_folder import read_manifest
 from tests.conftest import Exported
 
 

@@ -12,7 +12,7 @@ from model_export.graph import onnx_writer
 from model_export.graph.compact import CompactScorer, compact
 from model_export.graph.scorer import Scorer
 from service.inference.model import Model
-from service.manifest import read_manifest
+from service.version_folder import read_manifest
 from tests.conftest import FEATURES, PLANT, Exported, make_table
 
 
@@ -24,6 +24,7 @@ def test_the_manifest_describes_what_was_trained(exported: Exported) -> None:
     temperature, pressure, *_ = manifest.input.features
     assert manifest.input.names == FEATURES
     assert (temperature.unit, temperature.may_be_missing, pressure.may_be_missing) == ("°C", True, False)
+    assert (temperature.missing_ratio, pressure.missing_ratio) == (pytest.approx(0.1, abs=0.04), 0)
     assert temperature.mean == pytest.approx(20, abs=1.5)
     assert temperature.standard_deviation == pytest.approx(10, abs=1)
     assert temperature.minimum < temperature.example < temperature.maximum

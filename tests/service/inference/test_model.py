@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from service.errors import InvalidModelError, NonFiniteOutputError
 from service.inference.model import Model
-from service.manifest import MODEL_FILE, OUTPUTS, digest
+from service.manifest import MODEL_FILE, OUTPUTS
+from service.version_folder import digest
 from tests.conftest import Exported, make_table
 from tests.onnx_edit import change_output
 

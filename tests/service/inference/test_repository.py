@@ -15,7 +15,8 @@ import pytest
 from service.errors import InvalidModelError, ModelNotFoundError, NotReadyError
 from service.inference.model import Model
 from service.inference.repository import Repository
-from service.manifest import MANIFEST_FILE, MODEL_FILE, digest
+from service.manifest import MANIFEST_FILE, MODEL_FILE
+from service.version_folder import digest
 from tests.conftest import Exported
 
 ROW = np.array([[20, 5, 1000, 0]], dtype=np.float32)
@@ -153,7 +154,7 @@ def test_a_file_that_cannot_be_read_stops_only_its_own_version(
         return digest(file)
 
     with monkeypatch.context() as patched:
-        patched.setattr("service.manifest.digest", refuse)
+        patched.setattr("service.version_folder.digest", refuse)
         repository = open_repository(tmp_path)
         assert repository.versions("plant") == [1]
         assert "its files cannot be read" in reasons(repository)[2]

@@ -8,9 +8,9 @@ import pytest
 
 from service.errors import MalformedRequestError, ServiceError
 from service.inference.model import Scores
-from service.manifest import read_manifest
 from service.protocol import instances
 from service.protocol.instances import InstanceCodec
+from service.version_folder import read_manifest
 from tests.conftest import FEATURES, Exported
 
 ROWS = 20_000

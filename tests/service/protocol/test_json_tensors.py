@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from service.inference.model import Model
-from service.manifest import OUTPUTS, read_manifest
+from service.manifest import OUTPUTS
 from service.protocol.json_tensors import in_pieces, to_json
 from service.protocol.tensors import TensorCodec
+from service.version_folder import read_manifest
 from tests.conftest import Exported
 
 WIDTHS = {"probabilities": 3, "sensitivity": 384}

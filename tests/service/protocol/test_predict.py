@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import ServiceError
-from service.manifest import read_manifest
 from service.protocol.instances import InstanceCodec
+from service.version_folder import read_manifest
 from tests.conftest import FEATURES, Exported, make_table
 from tests.service.client import Service, serving
 
