@@ -1,6 +1,7 @@
 """A Prometheus histogram that takes a whole batch at once."""
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,19 +17,29 @@ class ArrayHistogramChild:
 
     def __init__(self, bounds: NDArray[np.float64]) -> None:
         self._bounds = bounds.astype(np.float32)
-        self.counts = np.zeros(len(bounds) + 1, dtype=np.int64)
+        self.cumulative = np.zeros(len(bounds), dtype=np.int64)
+        """values at or below each bound"""
+        self.count = 0
         self.sum = 0.0
 
-    def observe(self, values: NDArray[np.float32]) -> None:
-        """Count `values` [N]. One NaN would make the sum NaN for good, so what is not finite is left out."""
-        values = values[np.isfinite(values)]
-        indices = np.searchsorted(self._bounds, values, side="left")
-        self.counts += np.bincount(indices, minlength=len(self.counts))
-        self.sum += float(values.sum(dtype=np.float64))
+    def observe(self, values: NDArray[np.float32]) -> float:
+        """Count `values` [N] and return their sum.
+
+        One NaN would make the sum NaN for good, so what is not finite is left out.
+        """
+        # Looking the few bounds up among sorted values takes half the time of looking each value up among the bounds.
+        values = np.sort(values)
+        if values.size and not (isfinite(values[0]) and isfinite(values[-1])):
+            values = values[np.isfinite(values)]
+        self.cumulative += values.searchsorted(self._bounds, side="right")
+        self.count += len(values)
+        total = float(np.add.reduce(values, dtype=np.float64))
+        self.sum += total
+        return total
 
 
 class ArrayHistogram(Collector):
-    """Like `prometheus_client.Histogram`, except that `observe` takes an array: a batch costs two numpy calls.
+    """Like `prometheus_client.Histogram`, except that `observe` takes an array: a batch costs a few numpy calls.
 
     Args:
         name: with its unit.
@@ -70,6 +81,6 @@ class ArrayHistogram(Collector):
         family = HistogramMetricFamily(self._name, self._documentation, labels=self._label_names)
         names = [*map(str, self._bounds.tolist()), "+Inf"]
         for values, child in self._children.items():
-            cumulative = child.counts.cumsum().astype(float)
-            family.add_metric(values, list(zip(names, cumulative.tolist(), strict=True)), child.sum)
+            counts = [*child.cumulative.astype(float).tolist(), float(child.count)]
+            family.add_metric(values, list(zip(names, counts, strict=True)), child.sum)
         yield family

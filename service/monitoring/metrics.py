@@ -1,9 +1,8 @@
 """Every metric of the service."""
 
-from collections.abc import Iterable, Mapping
-from typing import get_args
+from collections.abc import Iterable
+from functools import partial
 
-import numpy as np
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -16,97 +15,20 @@ from prometheus_client import (
 
 from service.errors import ERROR_CODES, ServiceError
 from service.inference.engine import Engine
-from service.inference.jobs import Dispatch, Reason
-from service.inference.model import Model, Scores
+from service.inference.jobs import Dispatch
+from service.inference.model import Model
 from service.inference.repository import Repository
 from service.manifest import MODEL_FILE
 from service.monitoring.array_histogram import ArrayHistogram
-
-TAIL_RATIO_BOUNDS = (
-    *(0.0, 0.25, 0.5, 0.7, 0.8),
-    *np.arange(0.9, 1.2, 0.002).round(3),
-    *np.arange(1.2, 2.0, 0.02).round(2),
-    *(2.0, 2.5, 3.0, 5.0, 10.0),
-)
-"""0.002 wide up to 1.2, so that a fleet's p99 / mean comes within 0.002 of the truth there, and within 0.02 up to 2."""
-
-SHARE_BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, *np.arange(0.05, 1.0001, 0.05).round(2))
-"""For what lives in [0, 1]; finer at the low end, where decisions are taken."""
-
-SECONDS_BOUNDS = (
-    0.0001,
-    0.00025,
-    0.0005,
-    0.001,
-    0.0025,
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1.0,
-    2.5,
-    10.0,
-)
-
-ROWS_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
-
-STAGES = ("decode", "queue", "run", "encode")
-"""Of a prediction request, in order."""
+from service.monitoring.bounds import ROWS_BOUNDS, SECONDS_BOUNDS, SHARE_BOUNDS, TAIL_RATIO_BOUNDS
+from service.monitoring.feature_counts import Counted, FeatureCounts
+from service.monitoring.model_metrics import ModelMetrics
+from service.monitoring.references import References
 
 STATUSES = {"GET": ("200", "500", "503"), "POST": ("200", "400", "500", "503")}
 """Counted at 0 from the start, some 60 series in all: what alerts are made of, and not whatever else may happen."""
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
-
-
-class ModelMetrics:
-    """One model version's metrics, looked up once."""
-
-    def __init__(self, metrics: "Metrics", model: Model) -> None:
-        self._metrics = metrics
-        self._labels = labels = (model.manifest.name, str(model.manifest.version))
-        self._rows = metrics.rows.labels(*labels)
-        self._expected_errors = metrics.expected_errors.labels(*labels)
-        self._reliability = metrics.reliability.labels(*labels)
-        self._typicality = metrics.typicality.labels(*labels)
-        self._tail_ratio = metrics.tail_ratio.labels(*labels)
-        self._stages = {stage: metrics.stage_seconds.labels(*labels, stage) for stage in STAGES}
-        self._batch_rows = metrics.batch_rows.labels(*labels)
-        self._batches = {reason: metrics.batches.labels(*labels, reason) for reason in get_args(Reason)}
-
-    def record(self, scores: Scores) -> None:
-        """Count a batch that was answered."""
-        reliability = scores["reliability"]
-        self._rows.inc(len(reliability))
-        self._expected_errors.inc(max(float(len(reliability) - reliability.sum(dtype=np.float64)), 0.0))
-        self._reliability.observe(reliability)
-        self._typicality.observe(scores["typicality"])
-        self._tail_ratio.observe(scores["tail_ratio"])
-
-    def remove(self) -> None:
-        """Take the series out of the exposition; what is still recorded here is seen by nobody."""
-        metrics, labels = self._metrics, self._labels
-        for counter in (metrics.rows, metrics.expected_errors, metrics.batch_rows):
-            counter.remove(*labels)
-        for histogram in (metrics.reliability, metrics.typicality, metrics.tail_ratio):
-            histogram.remove(*labels)
-        for stage in self._stages:
-            metrics.stage_seconds.remove(*labels, stage)
-        for reason in self._batches:
-            metrics.batches.remove(*labels, reason)
-
-    def record_batch(self, dispatch: Dispatch) -> None:
-        """Count a run."""
-        self._batch_rows.observe(dispatch.rows)
-        self._batches[dispatch.reason].inc()
-
-    def record_stages(self, seconds: Mapping[str, float]) -> None:
-        """Time each of `STAGES` of a request."""
-        for stage, duration in seconds.items():
-            self._stages[stage].observe(duration)
 
 
 class Metrics:
@@ -167,6 +89,18 @@ class Metrics:
             TAIL_RATIO_BOUNDS,
             self.registry,
         )
+        self.features = FeatureCounts(
+            Counted("chainzrule_feature_missing", "Values that were not there, by feature."),
+            Counted("chainzrule_feature_out_of_range", "Values outside the training minimum to maximum, by feature."),
+            model,
+            self.registry,
+        )
+        self.non_finite = Counter(
+            "chainzrule_non_finite",
+            "Requests refused because an output of the model was not finite.",
+            model,
+            registry=self.registry,
+        )
         self.batch_rows = Histogram(
             "chainzrule_batch_rows", "Rows in one run.", model, buckets=ROWS_BOUNDS, registry=self.registry
         )
@@ -198,11 +132,34 @@ class Metrics:
             (*model, "sha256"),
             registry=self.registry,
         )
-        self.reference_tail_ratio = Gauge(
-            "chainzrule_reference_tail_ratio",
-            "p99 / mean of the Jacobian norm on the calibration rows.",
-            model,
-            registry=self.registry,
+        reference = partial(Gauge, labelnames=model, registry=self.registry)
+        self.references = References(
+            tail_ratio=reference(
+                "chainzrule_reference_tail_ratio", "p99 / mean of the Jacobian norm on the calibration rows."
+            ),
+            tail_ratio_bound=reference(
+                "chainzrule_reference_tail_ratio_bound",
+                "1 for the bound of chainzrule_tail_ratio at or just above the reference.",
+                labelnames=(*model, "le"),
+            ),
+            typicality=reference(
+                "chainzrule_reference_typicality",
+                "Share of rows with a typicality at or below le while nothing has shifted.",
+                labelnames=(*model, "le"),
+            ),
+            calibration_rows=reference(
+                "chainzrule_reference_calibration_rows", "Rows that the signals were calibrated on."
+            ),
+            evaluation_rows=reference("chainzrule_reference_evaluation_rows", "Test rows that the ratios are of."),
+            error_ratio=reference("chainzrule_reference_error_ratio", "Share of test rows labelled wrongly."),
+            expected_error_ratio=reference(
+                "chainzrule_reference_expected_error_ratio", "Mean of 1 - reliability over the test rows."
+            ),
+            missing_ratio=reference(
+                "chainzrule_reference_missing_ratio",
+                "Share of training rows without a value of the feature.",
+                labelnames=(*model, "feature"),
+            ),
         )
         self._by_model: dict[tuple[str, int], ModelMetrics] = {}
 
@@ -225,7 +182,7 @@ class Metrics:
         """
         self.model_info.clear()
         self.model_ready.clear()
-        self.reference_tail_ratio.clear()
+        self.references.clear()
         present: set[tuple[str, int]] = set()
         for state in repository.index():
             present.add((state.name, state.version))
@@ -236,7 +193,7 @@ class Metrics:
             manifest = model.manifest
             labels = (manifest.name, str(manifest.version))
             self.model_info.labels(*labels, manifest.files[MODEL_FILE][:12]).set(1)
-            self.reference_tail_ratio.labels(*labels).set(manifest.reference.tail_ratio)
+            self.references.declare(manifest)
         # A request under way may count itself afterwards: its series are then made anew, and removed the next time.
         for key in self._by_model.keys() - present:
             self._by_model.pop(key).remove()
@@ -244,9 +201,12 @@ class Metrics:
     def of(self, model: Model) -> ModelMetrics:
         """Return the metrics of a model from the repository."""
         key = (model.manifest.name, model.manifest.version)
-        if key not in self._by_model:
-            self._by_model[key] = ModelMetrics(self, model)
-        return self._by_model[key]
+        found = self._by_model.get(key)
+        if found is None:
+            found = self._by_model[key] = ModelMetrics(self, model.manifest)
+        elif found.table is not model.manifest.input:
+            found.take(model.manifest.input)  # the version was loaded anew
+        return found
 
     def record_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count and time a request that was answered; all but `seconds` are labels, and none may be a client's text."""

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+STAGES = ("decode", "queue", "run", "encode")
+"""Of a prediction request, in order."""
+
 PREDICTION_KEY = "chainzrule.prediction"
 """Where a request's scope holds it."""
 
@@ -18,4 +21,4 @@ class Prediction:
     """when its answer was written"""
     rows: int | None = None
     stages: dict[str, float] = field(default_factory=dict)
-    """seconds by `service.monitoring.metrics.STAGES`, as far as it came"""
+    """seconds by `STAGES`, as far as it came"""

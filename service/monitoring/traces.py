@@ -18,9 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import __version__
 from service.monitoring.context import current_request
-from service.monitoring.metrics import STAGES
 from service.monitoring.middleware import UNMATCHED, method_of, route_of
-from service.monitoring.prediction import PREDICTION_KEY, Prediction
+from service.monitoring.prediction import PREDICTION_KEY, STAGES, Prediction
 from service.protocol.authentication import HEALTH_PREFIX, METRICS_PATH
 from service.protocol.error_responses import CODE_KEY, FAILURE_KEY
 

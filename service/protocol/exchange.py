@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.errors import ClientGoneError
+from service.errors import ClientGoneError, NonFiniteOutputError
 from service.inference.engine import Engine
 from service.inference.jobs import Scored
 from service.inference.loop_time import LoopTime
@@ -90,7 +90,11 @@ class Exchange:
             told.rows, told.stages["decode"] = len(rows), decoded - started
             short = self._engine.is_short(model, len(rows))
             outcome = self._engine.submit(model, rows)
-            scored = await (outcome if short else _unless_gone(request, outcome))
+            try:
+                scored = await (outcome if short else _unless_gone(request, outcome))
+            except NonFiniteOutputError:
+                self._metrics.of(model).record_non_finite()
+                raise
             await self._loop_time.turn()
             content, encode = await self._write(codec, scored.scores)
             written = perf_counter()
@@ -103,7 +107,7 @@ class Exchange:
             told.ended, told.stages = written, stages
             self._loop_time.learn(stages["decode"] + encode)
             recorded = self._metrics.of(model)
-            recorded.record(scored.scores)
+            recorded.record(rows, scored.scores)
             recorded.record_stages(stages)
             self._recent.record(model.manifest, scored.scores)
         headers = codec.headers()

@@ -24,7 +24,8 @@ def test_the_manifest_describes_what_was_trained(exported: Exported) -> None:
     temperature, pressure, *_ = manifest.input.features
     assert manifest.input.names == FEATURES
     assert (temperature.unit, temperature.may_be_missing, pressure.may_be_missing) == ("°C", True, False)
-    assert (temperature.missing_ratio, pressure.missing_ratio) == (pytest.approx(0.1, abs=0.04), 0)
+    assert temperature.missing_ratio == pytest.approx(0.1, abs=0.04)
+    assert pressure.missing_ratio == 0
     assert temperature.mean == pytest.approx(20, abs=1.5)
     assert temperature.standard_deviation == pytest.approx(10, abs=1)
     assert temperature.minimum < temperature.example < temperature.maximum

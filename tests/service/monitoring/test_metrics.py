@@ -9,6 +9,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
+from service.errors import NonFiniteOutputError
 from service.inference.jobs import Reason
 from tests.conftest import Exported, make_table
 from tests.service.client import Service, serving
@@ -57,6 +58,78 @@ def test_rows_and_signals_are_counted_on_both_protocols(service: Service) -> Non
         assert samples[f"chainzrule_{name}_bucket{{le={bound},{MODEL}}}"] == below
     for stage in ("decode", "run", "encode"):
         assert samples[f"chainzrule_stage_duration_seconds_count{{model=plant,stage={stage},version=1}}"] == 2
+
+
+def test_missing_values_and_those_outside_the_training_range_are_counted_by_feature(service: Service) -> None:
+    features = service.core.repository.get("plant").manifest.input.features
+    lowest, highest = [feature.minimum for feature in features], [feature.maximum for feature in features]
+    instances = [lowest, highest, [None, 1e9, None, -1e9], [None, 5, highest[2] * 1.01, 0]]
+    assert service.client.post("/v1/models/plant:predict", json={"instances": instances}).status_code == 200
+    samples = service.samples()
+
+    def counts(name: str) -> list[float]:
+        return [samples[f"chainzrule_feature_{name}_total{{feature={each.name},{MODEL}}}"] for each in features]
+
+    assert counts("missing") == [2, 0, 1, 0]
+    assert counts("out_of_range") == [0, 1, 1, 1]
+
+
+def test_the_references_are_the_manifests(service: Service) -> None:
+    manifest = service.core.repository.get("plant").manifest
+    samples = service.samples()
+    found = {
+        name: samples[f"chainzrule_reference_{name}{{{MODEL}}}"]
+        for name in ("calibration_rows", "evaluation_rows", "error_ratio", "expected_error_ratio")
+    }
+    assert found == {
+        "calibration_rows": manifest.reference.rows,
+        "evaluation_rows": manifest.evaluation.rows,
+        "error_ratio": pytest.approx(1 - manifest.evaluation.accuracy),
+        "expected_error_ratio": pytest.approx(1 - manifest.evaluation.mean_reliability),
+    }
+    for feature in manifest.input.features:
+        missing = samples[f"chainzrule_reference_missing_ratio{{feature={feature.name},{MODEL}}}"]
+        assert missing == feature.missing_ratio
+
+
+def test_the_share_above_the_reference_tail_ratio_can_be_read_at_its_bound(service: Service) -> None:
+    samples = service.samples()
+    (bound,) = (key for key in samples if key.startswith("chainzrule_reference_tail_ratio_bound"))
+    assert samples[bound] == 1
+    le = bound.split("le=")[1].split(",")[0]
+    buckets = [key for key in samples if key.startswith("chainzrule_tail_ratio_bucket")]
+    bounds = [key.split("le=")[1].split(",")[0] for key in buckets]
+    reference = samples[f"chainzrule_reference_tail_ratio{{{MODEL}}}"]
+    assert float(bounds[bounds.index(le) - 1]) < reference <= float(le)
+
+
+def test_the_reference_typicality_has_a_share_for_every_bucket(service: Service) -> None:
+    samples = service.samples()
+
+    def shares(name: str) -> dict[str, float]:
+        keys = [key for key in samples if key.startswith(f"chainzrule_{name}{{")]
+        return {key.split("le=")[1].split(",")[0]: samples[key] for key in keys}
+
+    found = shares("reference_typicality")
+    assert set(found) == set(shares("typicality_bucket")) - {"+Inf"}
+    for le, share in found.items():  # of 180 calibration rows
+        assert share == pytest.approx(float(le), abs=1 / 181)
+        assert share <= float(le)
+    assert found["1.0"] == 1
+
+
+def test_answers_that_are_not_finite_are_counted(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise NonFiniteOutputError("plant version 1 answered with a reliability that is not finite")
+
+    assert service.samples()[f"chainzrule_non_finite_total{{{MODEL}}}"] == 0
+    monkeypatch.setattr(service.core.repository.get("plant"), "score", fail)
+    for _ in range(2):
+        response = service.client.post("/v1/models/plant:predict", json={"instances": [[20, 5, 1000, 0]] * 3})
+        assert response.status_code == 500
+    samples = service.samples()
+    assert samples[f"chainzrule_non_finite_total{{{MODEL}}}"] == 2
+    assert samples[f"chainzrule_rows_total{{{MODEL}}}"] == 0
 
 
 def test_requests_are_counted_and_timed_by_route_method_and_status(service: Service) -> None:
@@ -187,9 +260,12 @@ def test_a_version_that_is_gone_takes_its_series_and_one_that_is_not_served_keep
         predict(service, 3)
         model = core.repository.get("plant")
         recorder = core.metrics.of(model)
-        whole = left()
+        whole, samples = left(), service.samples()
         core.repository.unload("plant")
-        assert left() == whole - 2  # what only versions being served have: its digest and its reference
+        # Only versions being served have a digest and references.
+        served = {key for key in samples if "chainzrule_reference_" in key or "model_info" in key}
+        assert len(served) == 1 + 6 + 25 + 4
+        assert left() == whole - len(served)
         assert service.samples()[f"chainzrule_rows_total{{{MODEL}}}"] == 3
 
         shutil.rmtree(tmp_path / "plant")
@@ -197,9 +273,9 @@ def test_a_version_that_is_gone_takes_its_series_and_one_that_is_not_served_keep
         assert left() == 0
 
         # One that was under way ends now.
-        scores = model.score(np.array([[20, 5, 1000, 0]], np.float32))
-        recorder.record(scores)
-        core.metrics.of(model).record(scores)
+        rows = np.array([[20, 5, 1000, 0]], np.float32)
+        recorder.record(rows, model.score(rows))
+        core.metrics.of(model).record(rows, model.score(rows))
         core.metrics.of(model).record_stages({"run": 1.0})
         assert service.samples()[f"chainzrule_rows_total{{{MODEL}}}"] == 1
         assert left() == 0

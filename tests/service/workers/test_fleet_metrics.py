@@ -2,15 +2,21 @@
 
 import random
 from fractions import Fraction
+from functools import partial
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
+from service.inference.model import Model
+from service.inference.repository import Repository
+from service.monitoring.metrics import Metrics
 from service.workers.fleet_metrics import FleetMetrics
 from service.workers.snapshot import Family, Sample, take_snapshot
+from tests.conftest import Exported
 
 
 def samples(fleet: FleetMetrics) -> dict[str, float]:
@@ -45,6 +51,25 @@ def test_counters_and_histograms_add_up() -> None:
     assert [found[f"seconds_bucket {bound}"] for bound in ("0.1", "1.0", "+Inf")] == [1, 3, 4]
     assert found["seconds_count"] == 4
     assert found["seconds_sum"] == pytest.approx(3.05)
+
+
+def test_what_is_counted_by_feature_adds_up_and_a_reference_stays_what_it_is(exported: Exported) -> None:
+    fleet = FleetMetrics()
+    repository = Repository(exported.repository, partial(Model.load, threads=1))
+    repository.refresh()
+    rows = np.array([[np.nan, 1e9, np.nan, 0]], np.float32)
+    for process in (1, 2):
+        metrics = Metrics()
+        metrics.declare_models(repository)
+        model = repository.get("plant")
+        metrics.of(model).record(rows, model.score(rows))
+        fleet.report(process, take_snapshot(metrics.registry))
+    found = samples(fleet)
+    assert found["chainzrule_feature_missing_total temperature plant 1"] == 2
+    assert found["chainzrule_feature_out_of_range_total pressure plant 1"] == 2
+    assert found["chainzrule_reference_calibration_rows plant 1"] == 180
+    assert found["chainzrule_reference_typicality 1.0 plant 1"] == 1
+    assert {value for name, value in found.items() if "tail_ratio_bound" in name} == {1}
 
 
 def test_a_later_report_takes_the_place_of_an_earlier_one() -> None:

@@ -1,0 +1,77 @@
+"""One model version's metrics."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.inference.jobs import Dispatch, Reason
+from service.inference.model import Scores
+from service.manifest import Manifest, TableInput
+from service.monitoring.prediction import STAGES
+
+if TYPE_CHECKING:
+    from service.monitoring.metrics import Metrics
+
+
+class ModelMetrics:
+    """The metrics of one version, looked up once; `Metrics` declares them."""
+
+    def __init__(self, metrics: "Metrics", manifest: Manifest) -> None:
+        self._metrics = metrics
+        self._labels = labels = (manifest.name, str(manifest.version))
+        self.take(manifest.input)
+        self._rows = metrics.rows.labels(*labels)
+        self._expected_errors = metrics.expected_errors.labels(*labels)
+        self._reliability = metrics.reliability.labels(*labels)
+        self._typicality = metrics.typicality.labels(*labels)
+        self._tail_ratio = metrics.tail_ratio.labels(*labels)
+        self._stages = {stage: metrics.stage_seconds.labels(*labels, stage) for stage in STAGES}
+        self._non_finite = metrics.non_finite.labels(*labels)
+        self._batch_rows = metrics.batch_rows.labels(*labels)
+        self._batches = {reason: metrics.batches.labels(*labels, reason) for reason in get_args(Reason)}
+
+    def take(self, table: TableInput) -> None:
+        """Count rows of these features from now on."""
+        self.table = table
+        self._features = self._metrics.features.labels(*self._labels, table=table)
+
+    def record(self, rows: NDArray[np.float32], scores: Scores) -> None:
+        """Count a batch that was answered.
+
+        Args:
+            rows: as they were sent [N, features], NaN where a value is missing.
+            scores: their scores.
+        """
+        self._features.observe(rows)
+        self._rows.inc(len(rows))
+        self._expected_errors.inc(max(len(rows) - self._reliability.observe(scores["reliability"]), 0.0))
+        self._typicality.observe(scores["typicality"])
+        self._tail_ratio.observe(scores["tail_ratio"])
+
+    def remove(self) -> None:
+        """Take the series out of the exposition; what is still recorded here is seen by nobody."""
+        metrics, labels = self._metrics, self._labels
+        for counter in (metrics.rows, metrics.expected_errors, metrics.non_finite, metrics.batch_rows):
+            counter.remove(*labels)
+        for collector in (metrics.reliability, metrics.typicality, metrics.tail_ratio, metrics.features):
+            collector.remove(*labels)
+        for stage in self._stages:
+            metrics.stage_seconds.remove(*labels, stage)
+        for reason in self._batches:
+            metrics.batches.remove(*labels, reason)
+
+    def record_batch(self, dispatch: Dispatch) -> None:
+        """Count a run."""
+        self._batch_rows.observe(dispatch.rows)
+        self._batches[dispatch.reason].inc()
+
+    def record_non_finite(self) -> None:
+        """Count a request that was refused because an output was not finite."""
+        self._non_finite.inc()
+
+    def record_stages(self, seconds: Mapping[str, float]) -> None:
+        """Time each of `STAGES` of a request."""
+        for stage, duration in seconds.items():
+            self._stages[stage].observe(duration)
