@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from model_export.studies.rows import Floats, Rows
-from service.monitoring.metrics import SHARE_BOUNDS
+from service.monitoring.bounds import SHARE_BOUNDS
 
 ALPHA: Final = 0.001
 COEFFICIENT: Final = 1.95

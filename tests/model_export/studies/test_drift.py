@@ -4,7 +4,7 @@ from scipy.stats import ks_2samp
 
 from model_export.studies import drift
 from model_export.studies.rows import Floats
-from service.monitoring.metrics import SHARE_BOUNDS
+from service.monitoring.bounds import SHARE_BOUNDS
 
 
 def conformal(scores: Floats, calibration: Floats) -> Floats:
