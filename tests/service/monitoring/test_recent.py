@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from service.inference.model import Scores
-from service.manifest import Manifest, read_manifest
+from service.manifest import Manifest
 from service.monitoring.context import RequestIdentity, current_request
 from service.monitoring.recent import KEPT_ROWS, ROWS_OF_A_REQUEST, SIGNALS, RecentRows
+from service.version_folder import read_manifest
 from tests.conftest import Exported
 
 
