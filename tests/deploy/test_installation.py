@@ -47,6 +47,11 @@ def test_serve_works_and_the_others_name_the_extra(binaries: Path) -> None:
         assert "pip install 'chainzrule[export]'" in result.stderr
 
 
+def test_the_page_came_with_it(binaries: Path) -> None:
+    program = "from service.protocol.page import PAGE_PATHS; print(sorted(PAGE_PATHS))"
+    assert "'/', '/web/charts.js'" in run(binaries / "python", "-c", program).stdout
+
+
 def test_the_bundled_model_answers(binaries: Path) -> None:
     program = (
         "from pathlib import Path; import numpy as np; from service.inference.model import Model; "

@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 
 from service.inference.model import Scores
-from service.manifest import Manifest
+from service.manifest import MANIFEST_FILE, Manifest
 from service.monitoring.context import RequestIdentity, current_request
 from service.monitoring.recent import KEPT_ROWS, ROWS_OF_A_REQUEST, SIGNALS, RecentRows
-from service.version_folder import read_manifest
 from tests.conftest import Exported
 
 
 @pytest.fixture(scope="module")
 def manifest(exported: Exported) -> Manifest:
-    return read_manifest(exported.folder)
+    return Manifest.model_validate_json((exported.folder / MANIFEST_FILE).read_bytes())
 
 
 def scores(*typicality: float) -> Scores:

@@ -72,11 +72,11 @@ def test_anything_else_is_a_401_that_says_how(service: Service, authorization: b
         "/v2",
         "/v1/models",
         "/nothing",
-        "/",
+        "/v1/recent",
         "/v2/repository",
     ],
 )
-def test_with_keys_nothing_but_health_and_metrics_is_public(service: Service, path: str) -> None:
+def test_with_keys_whatever_tells_of_models_is_not_public(service: Service, path: str) -> None:
     assert service.client.get(path).status_code == 401
     assert service.client.get(path, headers=bearer(OLD)).status_code != 401
 
@@ -89,11 +89,25 @@ def test_health_and_metrics_are_public_unless_told_otherwise(service: Service, e
         assert closed.client.get(path, headers=bearer(OLD)).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/", "/web/page.js", "/web/page.css"])
+def test_the_page_which_holds_no_data_is_public(service: Service, path: str) -> None:
+    assert service.client.get(path).status_code == 200
+
+
 @pytest.mark.parametrize(
-    "path", ["/v2/health/../models/plant", "/v2/health/%2e%2e/models/plant", "//metrics", "/metrics/", "/v2/healthy"]
+    "path",
+    [
+        "/v2/health/../models/plant",
+        "/v2/health/%2e%2e/models/plant",
+        "//metrics",
+        "/metrics/",
+        "/v2/healthy",
+        "/web/",
+        "/web/../v2",
+    ],
 )
 def test_a_path_that_only_looks_public_is_not(service: Service, path: str) -> None:
-    assert service.client.get(path).status_code in {401, 404}
+    assert service.client.get(f"http://testserver{path}").status_code in {401, 404}  # "//" alone begins a host
 
 
 def test_the_repository_api_takes_admin_keys_alone(service: Service) -> None:
