@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections import deque
+from contextlib import closing
 from types import FrameType
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -54,9 +55,14 @@ class Client:
             response = self._connection.getresponse()
             return response.status, json.loads(response.read())
         except (OSError, http.client.HTTPException, ValueError) as error:
+            self.close()
+            raise OSError(f"no answer from {self._address}: {error}") from error
+
+    def close(self) -> None:
+        """Give the connection up."""
+        if self._connection is not None:
             self._connection.close()
             self._connection = None
-            raise OSError(f"no answer from {self._address}: {error}") from error
 
 
 class Day:
@@ -139,7 +145,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _stop)
-    Day(Client(given.url), given.day_minutes, given.seed).play()
+    with closing(Client(given.url)) as client:
+        Day(client, given.day_minutes, given.seed).play()
 
 
 if __name__ == "__main__":
