@@ -26,6 +26,9 @@ export class ModelCard {
     const rows = sum(shown, "chainzrule_rows_total", this.labels) ?? 0;
     this.#put("rows", whole(rows));
     this.#put("rate", rowsPerSecond === undefined ? "" : `${rate(rowsPerSecond)} per second now`);
+    const silent = !sum(now, "chainzrule_rows_total", this.labels);
+    this.#field("charts").hidden = silent;
+    this.#field("silence").hidden = !silent;
     this.#showErrors(now, shown, rows);
     this.#showTailRatio(now, shown);
     this.#showReliability(shown);
@@ -45,8 +48,8 @@ export class ModelCard {
     const reference = sum(now, "chainzrule_reference_expected_error_ratio", this.labels);
     const expected = sum(shown, "chainzrule_expected_errors_total", this.labels) / rows;
     this.#put("expected", rows ? percent(expected) : "–");
-    const beside = reference === undefined ? "of rows, by their reliability" : `reference ${percent(reference)}, on test rows`;
-    this.#put("expected-note", beside);
+    const beside = reference === undefined ? "" : `; ${percent(reference)} on test rows`;
+    this.#put("expected-note", `by reliability${beside}`);
     const known = sum(shown, "chainzrule_feedback_rows_total", this.labels) ?? 0;
     this.#field("feedback").hidden = !known;
     if (!known) return;
@@ -138,5 +141,6 @@ export class ModelCard {
       return line;
     });
     this.#field("feature-rows").replaceChildren(...lines);
+    this.#put("more-features", found.length > MOST_FEATURES ? `and ${found.length - MOST_FEATURES} more` : "");
   }
 }

@@ -57,6 +57,7 @@ async function read() {
     element("notice").hidden = false;
   }
   element("key").hidden = !refused.size;
+  element("no-recent").textContent = refused.has("v1/recent") ? "These want a key." : "None so far.";
   element("key-note").textContent = sessionStorage.getItem(KEY)
     ? "The service does not know that key."
     : "This service wants a key for a part of what is shown. It stays in this tab, until that is closed.";

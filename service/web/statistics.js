@@ -5,7 +5,7 @@ import { numeric, select, sum } from "./exposition.js";
 /** Fewest rows that τ is shown for: below, chance moves it by more than training does. */
 export const TAIL_ROWS = 200;
 
-/** Return a histogram over all labels but those given: ascending bounds, rows at or below each, how many, their mean. */
+/** Return a histogram over all labels but those given: bounds, rows at or below each, how many, their mean. */
 export function histogram(samples, name, labels = {}) {
   const rows = new Map();
   for (const { labels: { le }, value } of select(samples, `${name}_bucket`, labels)) {

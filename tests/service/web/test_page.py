@@ -71,11 +71,14 @@ def test_it_follows_the_rows_from_none_over_usual_ones_to_a_mistaken_unit(browse
     with visiting(browser, service.url) as visit:
         page = visit.open()
         expect(page.locator("#readiness")).to_have_text("ready")
-        expect(field(page, "drift")).to_have_text("too few rows to tell")
-        expect(field(page, "reliability")).to_have_attribute("aria-label", "Reliability: no rows yet")
-        assert not drawn(page, "typicality").any()
+        expect(field(page, "silence")).to_be_visible()
+        expect(field(page, "charts")).to_be_hidden()
 
-        usual = predict(service.url, CLEAN.head(150))
+        usual = predict(service.url, CLEAN.head(2))
+        expect(field(page, "drift")).to_have_text("too few rows to tell")
+        expect(field(page, "silence")).to_be_hidden()
+
+        usual += predict(service.url, CLEAN.iloc[2:150])
         expect(field(page, "rows")).to_have_text("150")
         expect(field(page, "tau")).to_have_text("–")
         expect(field(page, "tau-note")).to_have_text("hidden below 200 rows, where chance rules it: 150 so far")
@@ -112,6 +115,8 @@ def test_a_window_shows_only_what_came_in_it(browser: Browser, service: Process)
         expect(field(page, "rows")).to_have_text("300")
         page.get_by_text("5 min").click()
         expect(field(page, "rows")).to_have_text("0")
+        expect(field(page, "reliability")).to_have_attribute("aria-label", "Reliability: no rows yet")
+        assert not drawn(page, "typicality").any()
         predict(service.url, CLEAN)
         expect(field(page, "rows")).to_have_text("600")
         expect(field(page, "drift")).to_have_text("as at training")
@@ -181,6 +186,7 @@ def test_with_keys_it_asks_for_one_and_keeps_it_in_the_tab(browser: Browser, exp
         with visiting(browser, service.url) as visit:
             page = visit.open()
             expect(page.locator("#key")).to_be_visible()
+            expect(page.locator("#no-recent")).to_have_text("These want a key.")
             expect(page.locator("#readiness")).to_have_text("ready")
             assert field(page, "rows").count() == 0
             page.get_by_label("API key").fill("another-key-0123456789")
@@ -234,7 +240,7 @@ def test_features_feedback_and_references_are_shown_where_the_service_tells_of_t
         expect(field(page, "confirmed")).to_have_text("20 %")
         expect(field(page, "confirmed-note")).to_have_text("15 % expected, of 40 rows with feedback")
         expect(field(page, "expected")).to_have_text("25 %")
-        expect(field(page, "expected-note")).to_have_text("reference 22 %, on test rows")
+        expect(field(page, "expected-note")).to_have_text("by reliability; 22 % on test rows")
         table = field(page, "feature-rows").locator("tr")
         assert [row.locator("td").all_inner_texts() for row in table.all()] == [
             ['a "b" \\ c', "0 %", "–", "50 %"],
