@@ -65,7 +65,9 @@ export class ModelCard {
     const scale = this.#field("tau-scale");
     scale.toggleAttribute("hidden", tau === undefined || reference === undefined);
     this.#put("tau", tau === undefined ? "–" : tau.toFixed(3));
-    if (tau === undefined) {
+    if (tau === undefined && ratios.count >= TAIL_ROWS) {
+      this.#put("tau-note", `more than 1 % of the rows beyond ${ratios.bounds.at(-2)} × the reference's mean: too far to say`);
+    } else if (tau === undefined) {
       this.#put("tau-note", `hidden below ${TAIL_ROWS} rows, where chance rules it: ${whole(ratios.count)} so far`);
     } else if (reference === undefined) {
       this.#put("tau-note", `of ${rowsOf(ratios.count)}`);

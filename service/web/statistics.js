@@ -27,9 +27,10 @@ export function quantile({ bounds, cumulative, count }, share) {
   return lower + ((bounds[index] - lower) * (rank - below)) / (cumulative[index] - below);
 }
 
-/** Return τ, the 99th percentile over the mean; undefined where there are too few rows for it. */
+/** Return τ, the 99th percentile over the mean; undefined for too few rows, and for a percentile beyond the buckets. */
 export function tailRatio(ratios) {
-  return ratios.count < TAIL_ROWS ? undefined : quantile(ratios, 0.99) / ratios.mean;
+  const high = ratios.count < TAIL_ROWS ? undefined : quantile(ratios, 0.99);
+  return high === undefined || high >= ratios.bounds.at(-2) ? undefined : high / ratios.mean;
 }
 
 /** Return the share of rows in each of so many equal parts of [0, 1], whose edges are all among the bounds. */
