@@ -26,9 +26,9 @@ class Scenario:
         self._series: dict[str, str] = {}
         self.gauge("up", 1, job="chainzrule", instance="a")
 
-    def counter(self, name: str, per_step: float, *, instance: str = "a", **labels: str) -> None:
+    def counter(self, name: str, per_step: float, **labels: str) -> None:
         """Add a counter that grows by `per_step`."""
-        self._series[_selector(name, labels | {"instance": instance})] = f"0+{per_step}x{self._steps}"
+        self._series[_selector(name, labels)] = f"0+{per_step}x{self._steps}"
 
     def gauge(self, name: str, value: float, **labels: str) -> None:
         """Add a gauge that stays, in place of one with the same labels."""
@@ -39,15 +39,15 @@ class Scenario:
         self._series[_selector(name, labels)] = values
 
     def histogram(
-        self, name: str, buckets: Mapping[str, float], *, sum_per_step: float = 0, instance: str = "a", **labels: str
+        self, name: str, buckets: Mapping[str, float], labels: Mapping[str, str], *, sum_per_step: float = 0
     ) -> None:
         """Add a histogram from its cumulative buckets' growth; the last one holds all."""
         for bound, per_step in buckets.items():
-            self.counter(f"{name}_bucket", per_step, instance=instance, **labels, le=bound)
+            self.counter(f"{name}_bucket", per_step, **labels, le=bound)
         total = list(buckets.values())[-1]
-        self.counter(f"{name}_bucket", total, instance=instance, **labels, le="+Inf")
-        self.counter(f"{name}_count", total, instance=instance, **labels)
-        self.counter(f"{name}_sum", sum_per_step, instance=instance, **labels)
+        self.counter(f"{name}_bucket", total, **labels, le="+Inf")
+        self.counter(f"{name}_count", total, **labels)
+        self.counter(f"{name}_sum", sum_per_step, **labels)
 
     def assert_value(self, expression: str, value: float | None, *, at: str = "20m", **labels: str) -> None:
         """Assert an expression's only value, to six decimals, or that it has none."""

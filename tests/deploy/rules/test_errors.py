@@ -13,13 +13,11 @@ def add_rows(scenario: Scenario, per_step: float, expected_errors: float, instan
     """Add rows with that share of expected errors, of a model that expected 0.1 on 900 evaluation rows."""
     scenario.counter("chainzrule_rows_total", per_step, instance=instance, **MODEL)
     scenario.counter("chainzrule_expected_errors_total", per_step * expected_errors, instance=instance, **MODEL)
-    buckets = {"0.5": 0, "1.0": per_step}
     scenario.histogram(
         "chainzrule_reliability",
-        buckets,
+        {"0.5": 0, "1.0": per_step},
+        MODEL | {"instance": instance},
         sum_per_step=per_step * (1 - expected_errors),
-        instance=instance,
-        **MODEL,
     )
     scenario.gauge("chainzrule_reference_expected_error_ratio", 0.1, **MODEL, instance=instance)
     scenario.gauge("chainzrule_reference_evaluation_rows", 900, **MODEL, instance=instance)

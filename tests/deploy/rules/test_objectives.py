@@ -26,8 +26,7 @@ def add_requests(
         scenario.histogram(
             "chainzrule_http_request_duration_seconds",
             {"0.1": 0, "0.25": count * (1 - late), "10.0": count},
-            instance=instance,
-            **labels,
+            labels | {"instance": instance},
         )
 
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.prometheus
 def add_rows(scenario: Scenario, per_step: float, above: float, instance: str = "a") -> None:
     """Add rows with mean 1, of which the share `above` lies over 1.2 and all lie under 1.4."""
     buckets = {"1.0": per_step / 2, "1.2": per_step * (1 - above), "1.4": per_step}
-    scenario.histogram("chainzrule_tail_ratio", buckets, sum_per_step=per_step, instance=instance, **MODEL)
+    scenario.histogram("chainzrule_tail_ratio", buckets, MODEL | {"instance": instance}, sum_per_step=per_step)
     scenario.counter("chainzrule_rows_total", per_step, instance=instance, **MODEL)
     scenario.gauge("chainzrule_reference_tail_ratio_bound", 1, **MODEL, le="1.2", instance=instance)
     scenario.gauge("chainzrule_reference_calibration_rows", 1000, **MODEL, instance=instance)

@@ -18,7 +18,7 @@ SHIFTED = {"0.1": 0.50, "0.5": 0.90, "1.0": 1.0}
 
 def add_rows(scenario: Scenario, shares: Mapping[str, float], per_step: float, instance: str = "a") -> None:
     buckets = {bound: share * per_step for bound, share in shares.items()}
-    scenario.histogram("chainzrule_typicality", buckets, instance=instance, **MODEL)
+    scenario.histogram("chainzrule_typicality", buckets, MODEL | {"instance": instance})
     scenario.counter("chainzrule_rows_total", per_step, instance=instance, **MODEL)
     scenario.gauge("chainzrule_reference_calibration_rows", 99, **MODEL, instance=instance)
     for bound in shares:
