@@ -17,7 +17,8 @@ from service.monitoring.middleware import RequestMetrics
 from service.protocol import documentation
 from service.protocol.authentication import Authentication, Keys
 from service.protocol.error_responses import ErrorAnswers, Failures
-from service.protocol.exchange import BodyLimits, Exchange
+from service.protocol.exchange import PREDICTION_ID_HEADER, BodyLimits, Exchange
+from service.protocol.feedback import feedback_router
 from service.protocol.open_inference import open_inference_router
 from service.protocol.page import page_router
 from service.protocol.predict import predict_router
@@ -62,11 +63,13 @@ def create_app(core: Core, member: Member | None = None) -> FastAPI:
         core.loop_time,
         core.metrics,
         core.recent,
+        core.feedback,
         BodyLimits(settings.max_body_bytes, settings.receive_seconds),
         server_timing=settings.server_timing,
     )
     app.include_router(predict_router(core.repository, exchange, settings.max_rows))
     app.include_router(recent_router(core.recent, settings.workers))
+    app.include_router(feedback_router(core, core.feedback.judge if member is None else member.judge))
     app.include_router(open_inference_router(core, exchange))
     if settings.repository_keys:
         app.include_router(repository_router(core))
@@ -98,7 +101,7 @@ def create_app(core: Core, member: Member | None = None) -> FastAPI:
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
-            expose_headers=["x-request-id", "retry-after", "inference-header-content-length"],
+            expose_headers=["x-request-id", PREDICTION_ID_HEADER, "retry-after", "inference-header-content-length"],
         )
     app.add_middleware(RequestMetrics, metrics=core.metrics)
     if settings.traces:

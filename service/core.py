@@ -11,6 +11,7 @@ from service.inference.loop_time import LoopTime
 from service.inference.model import Model
 from service.inference.repository import Repository
 from service.inference.threads import available_cores
+from service.monitoring.feedback import Feedback
 from service.monitoring.metrics import Metrics
 from service.monitoring.recent import RecentRows
 from service.settings import Settings
@@ -27,6 +28,7 @@ class Core(NamedTuple):
     loop_time: LoopTime
     metrics: Metrics
     recent: RecentRows
+    feedback: Feedback
     health: Health
 
 
@@ -50,7 +52,9 @@ def make_core(settings: Settings) -> Core:
     engine = Engine(limits, metrics.record_batch)
     metrics.watch(engine)
     loop_time = LoopTime(settings.deadline_seconds)
-    return Core(settings, repository, engine, loop_time, metrics, RecentRows(), Health(repository, engine, loop_time))
+    feedback = Feedback(settings.feedback_rows, metrics)
+    health = Health(repository, engine, loop_time)
+    return Core(settings, repository, engine, loop_time, metrics, RecentRows(), feedback, health)
 
 
 async def follow_repository(core: Core) -> None:

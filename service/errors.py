@@ -173,6 +173,36 @@ class NonFiniteOutputError(ServiceError):
     code = "non_finite_output"
 
 
+class FeedbackUnknownError(ServiceError):
+    """No answer of that id is known here, or it is another model's."""
+
+    code = "feedback_unknown"
+
+
+class FeedbackExpiredError(ServiceError):
+    """The answer is forgotten, or its version is gone."""
+
+    code = "feedback_expired"
+
+
+class FeedbackDuplicateError(ServiceError):
+    """The row's true label was told before."""
+
+    code = "feedback_duplicate"
+
+
+class FeedbackRowError(ServiceError):
+    """The answer has no such row."""
+
+    code = "feedback_row"
+
+
+class FeedbackLabelError(ServiceError):
+    """The model has no such class."""
+
+    code = "feedback_label"
+
+
 ERROR_CODES = tuple(sorted({ServiceError.code, *(error.code for error in ServiceError.__subclasses__())}))
 """Every code there is."""
 

@@ -142,7 +142,7 @@ def _answer(settings: Settings, listener: Listener, channel: socket.socket | Non
     from service.workers.member import Member  # noqa: PLC0415
 
     core = make_core(settings)
-    member = Member(channel, core.metrics.registry, core.health) if channel is not None else None
+    member = Member(channel, core.metrics.registry, core.health, core.feedback) if channel is not None else None
     config = uvicorn.Config(
         create_app(core, member),
         http=bounded(Bounds(settings.max_header_bytes, settings.receive_seconds, core.metrics.record_error)),

@@ -119,6 +119,9 @@ class Settings(BaseSettings):
     server_timing: bool = False
     """Whether answers say in a Server-Timing header where their time went."""
 
+    feedback_rows: int = Field(default=100_000, ge=0, le=100_000_000)
+    """Answered rows that each worker remembers, 21 bytes a row, for true labels that come in later; 0 to take none."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe message that is logged; debug logs every request."""
 

@@ -15,4 +15,8 @@ SHARE_BOUNDS: tuple[float, ...] = (0.001, 0.002, 0.005, 0.01, 0.02, *np.arange(0
 
 SECONDS_BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
+BAND_EDGES = (0.5, 0.6, 0.7, 0.8, 0.9)
+BANDS = ("0.0-0.5", "0.5-0.6", "0.6-0.7", "0.7-0.8", "0.8-0.9", "0.9-1.0")
+"""Of reliability, each with its lower edge, for what is compared with the truth."""
+
 ROWS_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)

@@ -101,6 +101,18 @@ class Metrics:
             model,
             registry=self.registry,
         )
+        self.feedback_rows = Counter(
+            "chainzrule_feedback_rows",
+            "Rows whose true label was told, by band of reliability and by whether the answer was right.",
+            (*model, "band", "outcome"),
+            registry=self.registry,
+        )
+        self.feedback_expected_errors = Counter(
+            "chainzrule_feedback_expected_errors",
+            "Sum of 1 - reliability over the rows whose true label was told.",
+            (*model, "band"),
+            registry=self.registry,
+        )
         self.batch_rows = Histogram(
             "chainzrule_batch_rows", "Rows in one run.", model, buckets=ROWS_BOUNDS, registry=self.registry
         )
@@ -207,6 +219,10 @@ class Metrics:
         elif found.table is not model.manifest.input:
             found.take(model.manifest.input)  # the version was loaded anew
         return found
+
+    def find(self, name: str, version: int) -> ModelMetrics | None:
+        """Return the metrics of a version, None once it is gone from the repository."""
+        return self._by_model.get((name, version))
 
     def record_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count and time a request that was answered; all but `seconds` are labels, and none may be a client's text."""

@@ -1,5 +1,6 @@
 """One model version's metrics."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, get_args
 
@@ -9,10 +10,17 @@ from numpy.typing import NDArray
 from service.inference.jobs import Dispatch, Reason
 from service.inference.model import Scores
 from service.manifest import Manifest, TableInput
+from service.monitoring.bounds import BAND_EDGES, BANDS
 from service.monitoring.prediction import STAGES
 
 if TYPE_CHECKING:
     from service.monitoring.metrics import Metrics
+
+OUTCOMES = ("confirmed", "wrong")
+"""Of an answer, once the truth is told."""
+
+_EDGES = np.array(BAND_EDGES, np.float32).tolist()
+"""A reliability is a float32, and so is the edge that it is written as."""
 
 
 class ModelMetrics:
@@ -29,6 +37,12 @@ class ModelMetrics:
         self._tail_ratio = metrics.tail_ratio.labels(*labels)
         self._stages = {stage: metrics.stage_seconds.labels(*labels, stage) for stage in STAGES}
         self._non_finite = metrics.non_finite.labels(*labels)
+        self._told = {
+            (band, outcome): metrics.feedback_rows.labels(*labels, band, outcome)
+            for band in BANDS
+            for outcome in OUTCOMES
+        }
+        self._told_expected_errors = {band: metrics.feedback_expected_errors.labels(*labels, band) for band in BANDS}
         self._batch_rows = metrics.batch_rows.labels(*labels)
         self._batches = {reason: metrics.batches.labels(*labels, reason) for reason in get_args(Reason)}
 
@@ -57,6 +71,10 @@ class ModelMetrics:
             counter.remove(*labels)
         for collector in (metrics.reliability, metrics.typicality, metrics.tail_ratio, metrics.features):
             collector.remove(*labels)
+        for key in self._told:
+            metrics.feedback_rows.remove(*labels, *key)
+        for band in BANDS:
+            metrics.feedback_expected_errors.remove(*labels, band)
         for stage in self._stages:
             metrics.stage_seconds.remove(*labels, stage)
         for reason in self._batches:
@@ -70,6 +88,12 @@ class ModelMetrics:
     def record_non_finite(self) -> None:
         """Count a request that was refused because an output was not finite."""
         self._non_finite.inc()
+
+    def record_feedback(self, reliability: float, *, confirmed: bool) -> None:
+        """Count a row whose true label was told."""
+        band = BANDS[bisect_right(_EDGES, reliability)]
+        self._told[band, "confirmed" if confirmed else "wrong"].inc()
+        self._told_expected_errors[band].inc(max(1 - reliability, 0.0))
 
     def record_stages(self, seconds: Mapping[str, float]) -> None:
         """Time each of `STAGES` of a request."""

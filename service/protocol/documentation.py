@@ -8,8 +8,8 @@ from fastapi.openapi.utils import get_openapi
 
 from service.inference.advice import ADVICE
 from service.inference.model import Model
-from service.manifest import OUTPUTS, Manifest, TableInput
-from service.protocol.openapi_parts import add_errors, json_answer, json_body, json_object
+from service.manifest import OUTPUTS, Manifest
+from service.protocol.openapi_parts import PREDICTION_ID, add_errors, json_answer, json_body, json_content, json_object
 
 _NUMBER = {"type": ["number", "null"]}
 
@@ -61,18 +61,65 @@ PREDICT = {
             }
         )
     ),
+    "responses": {
+        "200": {
+            "description": "one prediction per instance",
+            "headers": PREDICTION_ID,
+            "content": json_content(
+                json_object(
+                    {
+                        "model_name": {"type": "string"},
+                        "model_version": {"type": "string"},
+                        "id": {"type": "string", "description": "names the answer in feedback, if any is taken"},
+                        "predictions": {"type": "array", "items": _PREDICTION},
+                    },
+                    ["model_name", "model_version", "predictions"],
+                )
+            ),
+        }
+    },
+}
+"""A predict operation."""
+
+FEEDBACK = {
+    "requestBody": json_body(
+        json_object(
+            {
+                "feedback": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": json_object(
+                        {
+                            "id": {"type": "string", "description": "of the answer"},
+                            "row": {"type": "integer", "minimum": 0, "default": 0, "description": "of the answer"},
+                            "label": {"type": "string", "description": "the class that was right"},
+                        },
+                        ["id", "label"],
+                    ),
+                }
+            }
+        )
+    ),
     "responses": json_answer(
         json_object(
             {
-                "model_name": {"type": "string"},
-                "model_version": {"type": "string"},
-                "predictions": {"type": "array", "items": _PREDICTION},
+                "accepted": {"type": "integer", "minimum": 1},
+                "refused": {
+                    "type": "array",
+                    "items": json_object(
+                        {
+                            "index": {"type": "integer", "description": "of what was sent, counted from 0"},
+                            "code": {"type": "string"},
+                            "message": {"type": "string"},
+                        }
+                    ),
+                },
             }
         ),
-        "one prediction per instance",
+        "at least one true label was counted; if none is, the first refusal is the error",
     ),
 }
-"""A predict operation."""
+"""A feedback operation."""
 
 MODEL_NAMES = json_answer(
     json_object({"models": {"type": "array", "items": {"type": "string"}}}), "the models being served"
@@ -136,17 +183,25 @@ def _add_examples(path: str, operation: dict[str, Any], newest: dict[str, Manife
         if values:
             parameter["example"] = values[0]
     if "requestBody" in operation and not path.startswith("/v2/repository/"):
-        make = example_instances if path.endswith(":predict") else example_tensors
+        make = example_tensors
+        if path.startswith("/v1/"):
+            make = example_feedback if path.endswith(":feedback") else example_instances
         body = operation["requestBody"]["content"]["application/json"]
-        body["examples"] = {name: {"value": make(manifest.input)} for name, manifest in newest.items()}
+        body["examples"] = {name: {"value": make(manifest)} for name, manifest in newest.items()}
 
 
-def example_instances(table: TableInput) -> dict[str, Any]:
+def example_instances(manifest: Manifest) -> dict[str, Any]:
     """Return a predict body of one usual row."""
-    return {"instances": [{feature.name: feature.example for feature in table.features}]}
+    return {"instances": [{feature.name: feature.example for feature in manifest.input.features}]}
 
 
-def example_tensors(table: TableInput) -> dict[str, Any]:
+def example_feedback(manifest: Manifest) -> dict[str, Any]:
+    """Return a feedback body, for an answer's id to be put in."""
+    return {"feedback": [{"id": "the id of an answer", "row": 0, "label": manifest.classes[0]}]}
+
+
+def example_tensors(manifest: Manifest) -> dict[str, Any]:
     """Return an infer body of one usual row."""
+    table = manifest.input
     data = [feature.example for feature in table.features]
     return {"inputs": [{"name": table.tensor, "shape": [1, len(data)], "datatype": "FP32", "data": data}]}

@@ -41,6 +41,11 @@ STATUSES: dict[type[errors.ServiceError], int] = {
     errors.OverloadedError: 503,
     errors.DeadlineError: 504,
     errors.NonFiniteOutputError: 500,
+    errors.FeedbackUnknownError: 404,
+    errors.FeedbackExpiredError: 410,
+    errors.FeedbackDuplicateError: 409,
+    errors.FeedbackRowError: 400,
+    errors.FeedbackLabelError: 400,
 }
 """Anything else is a 500. Nobody is left to read the 499; it is nginx's, and keeps such requests out of the 5xx."""
 
@@ -66,10 +71,10 @@ def error_response(path: str, error: errors.ServiceError, headers: Mapping[str, 
             headers["accept-encoding"] = "gzip, deflate"
         case errors.TooSlowError():
             headers["connection"] = "close"
-    message = _encodable(error.message)
+    message = encodable(error.message)
     content: object = message
     if not (path == "/v2" or path.startswith("/v2/")):
-        field = None if error.field is None else _encodable(error.field)
+        field = None if error.field is None else encodable(error.field)
         content = {"code": error.code, "message": message, "row": error.row, "field": field}
         content = {key: value for key, value in content.items() if value is not None}
     return Response(
@@ -80,7 +85,7 @@ def error_response(path: str, error: errors.ServiceError, headers: Mapping[str, 
     )
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """Return a text without the half characters that JSON can write and UTF-8 cannot, which a client may send."""
     return text.encode(errors="replace").decode()
 

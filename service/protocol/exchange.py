@@ -15,10 +15,14 @@ from service.inference.engine import Engine
 from service.inference.jobs import Scored
 from service.inference.loop_time import LoopTime
 from service.inference.model import Model, Scores
+from service.monitoring.feedback import Feedback
 from service.monitoring.metrics import Metrics
 from service.monitoring.prediction import PREDICTION_KEY, Prediction
 from service.monitoring.recent import RecentRows
 from service.protocol.body import read_body
+
+PREDICTION_ID_HEADER = "x-prediction-id"
+"""Says the id of an answer, by which feedback names it."""
 
 
 class Codec(Protocol):
@@ -27,8 +31,8 @@ class Codec(Protocol):
     def read(self, body: bytes) -> NDArray[np.float32]:
         """Return the rows in a request body."""
 
-    def write(self, scores: Scores) -> Iterable[bytes]:
-        """Return the body that answers it, in pieces none of which takes long to make."""
+    def write(self, scores: Scores, name: str | None, /) -> Iterable[bytes]:
+        """Return the body that answers it, in pieces none of which takes long to make; `name` is the answer's id."""
 
     def headers(self) -> dict[str, str]:
         """Return the answer's headers, once it is written."""
@@ -48,6 +52,7 @@ class Exchange:
         engine: runs the models.
         metrics: where predictions are counted.
         recent: where rows that are out of distribution are kept.
+        feedback: remembers them.
         loop_time: shares out the event loop among requests.
         body: how large and how slow a body may be.
         server_timing: whether to say where the time went.
@@ -59,6 +64,7 @@ class Exchange:
         loop_time: LoopTime,
         metrics: Metrics,
         recent: RecentRows,
+        feedback: Feedback,
         body: BodyLimits,
         *,
         server_timing: bool,
@@ -67,6 +73,7 @@ class Exchange:
         self._loop_time = loop_time
         self._metrics = metrics
         self._recent = recent
+        self._feedback = feedback
         self._body = body
         self._server_timing = server_timing
 
@@ -96,7 +103,8 @@ class Exchange:
                 self._metrics.of(model).record_non_finite()
                 raise
             await self._loop_time.turn()
-            content, encode = await self._write(codec, scored.scores)
+            name = self._feedback.remember(model.manifest, scored.scores)
+            content, encode = await self._write(codec, scored.scores, name)
             written = perf_counter()
             stages = {
                 "decode": decoded - started,
@@ -111,15 +119,17 @@ class Exchange:
             recorded.record_stages(stages)
             self._recent.record(model.manifest, scored.scores)
         headers = codec.headers()
+        if name is not None:
+            headers[PREDICTION_ID_HEADER] = name
         if self._server_timing:
             headers["server-timing"] = ", ".join(f"{stage};dur={1000 * took:.3f}" for stage, took in stages.items())
         return Response(content, headers=headers)
 
-    async def _write(self, codec: Codec, scores: Scores) -> tuple[bytes, float]:
+    async def _write(self, codec: Codec, scores: Scores, name: str | None) -> tuple[bytes, float]:
         """Return the answer's body, and the seconds it took to write."""
         pieces: list[bytes] = []
         took, started = 0.0, perf_counter()
-        for piece in codec.write(scores):
+        for piece in codec.write(scores, name):
             pieces.append(piece)
             now = perf_counter()
             self._loop_time.spend(now - started)

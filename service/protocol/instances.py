@@ -105,11 +105,13 @@ class InstanceCodec:
         """Return the answer's headers."""
         return {"content-type": "application/json"}
 
-    def write(self, scores: Scores) -> Iterator[bytes]:
-        """Yield the answer's JSON: one prediction per row, its reliability beside it."""
+    def write(self, scores: Scores, name: str | None = None, /) -> Iterator[bytes]:
+        """Yield the answer's JSON: its id, where it has one, and one prediction per row, its reliability beside it."""
         manifest = self._manifest
-        name = orjson.dumps({"model_name": manifest.name, "model_version": str(manifest.version)})
-        yield name[:-1] + b',"predictions":['
+        head = {"model_name": manifest.name, "model_version": str(manifest.version)}
+        if name is not None:
+            head["id"] = name
+        yield orjson.dumps(head)[:-1] + b',"predictions":['
         rows = len(scores["label"])
         step = max(min(_ROWS_A_PIECE, _VALUES_A_PIECE // (len(manifest.input.features) + len(manifest.classes))), 1)
         for start in range(0, rows, step):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from service.protocol.binary_tensors import LENGTH_HEADER
-from service.protocol.openapi_parts import json_answer, json_body, json_content, json_object
+from service.protocol.openapi_parts import PREDICTION_ID, json_answer, json_body, json_content, json_object
 from service.protocol.tensors import NUMBERS
 
 _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
@@ -82,7 +82,10 @@ INFER: dict[str, Any] = {
     "responses": {
         "200": {
             "description": "the outputs asked for, a value or vector per row; octet-stream where one of them is binary",
-            "headers": {LENGTH_HEADER.title(): {"description": "bytes that are JSON, if not all are", **_LENGTH}},
+            "headers": {
+                LENGTH_HEADER.title(): {"description": "bytes that are JSON, if not all are", **_LENGTH},
+                **PREDICTION_ID,
+            },
             "content": {**json_content(_ANSWER), **_BYTES},
         }
     },

@@ -26,6 +26,13 @@ def json_answer(schema: Schema, description: str) -> Schema:
     return {"200": {"description": description, "content": json_content(schema)}}
 
 
+PREDICTION_ID: Final[Schema] = {
+    "X-Prediction-Id": {
+        "description": "names the answer in feedback, if any is taken",
+        "schema": {"type": "string"},
+    }
+}
+
 _TEXT_ERROR: Final = json_object({"error": {"type": "string"}})
 _OBJECT_ERROR: Final = json_object(
     {
@@ -55,6 +62,13 @@ _OF_A_PREDICTION: Final = {
     503: "the model is not being served, or too much is waiting",
     504: "the request waited for as long as the deadline allows",
 }
+_OF_FEEDBACK: Final = {
+    403: "feedback is not taken",
+    404: "no such model, or no answer of that id is known here",
+    409: "the row's true label was told before",
+    410: "the answer is forgotten",
+    503: "the model, or the worker that answered, is not there at the moment",
+}
 _OF_THE_REPOSITORY: Final = {403: "a parameter names model files or settings, which are not taken"}
 
 
@@ -73,7 +87,10 @@ def add_errors(path: str, operation: Schema, *, keys: bool) -> None:
         meanings |= _OF_A_MODEL
     if "requestBody" in operation:
         meanings |= _WITH_A_BODY
-        meanings |= _OF_THE_REPOSITORY if path.startswith("/v2/repository/") else _OF_A_PREDICTION
+        if path.startswith("/v2/repository/"):
+            meanings |= _OF_THE_REPOSITORY
+        else:
+            meanings |= _OF_FEEDBACK if path.endswith(":feedback") else _OF_A_PREDICTION
     schema = _TEXT_ERROR if path.startswith("/v2") else _OBJECT_ERROR
     for status, meaning in sorted(meanings.items()):
         response: Schema = {"description": meaning, "content": json_content(schema)}

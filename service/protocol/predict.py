@@ -50,7 +50,7 @@ def predict_router(repository: Repository, exchange: Exchange, max_rows: int) ->
     @router.get("/{name}", openapi_extra={"responses": MODEL_STATE})
     async def describe_model(name: str) -> dict[str, str | bool]:
         """Say whether a model is being served."""
-        if name.endswith(":predict"):
+        if name.endswith((":predict", ":feedback")):
             raise HTTPException(405, headers={"Allow": "POST"})
         return {"name": repository.get(name).manifest.name, "ready": True}
 

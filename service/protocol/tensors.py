@@ -86,7 +86,7 @@ class TensorCodec:
         check_values(rows, table)
         return rows
 
-    def write(self, scores: Scores) -> Iterator[bytes]:
+    def write(self, scores: Scores, _name: str | None = None, /) -> Iterator[bytes]:
         """Yield the answer: the outputs asked for, in row-major order, binary ones behind the JSON."""
         binary = [to_bytes(scores[name]) for name, as_bytes in self._outputs if as_bytes]
         size = 0

@@ -7,11 +7,16 @@ from typing import Self
 
 import msgspec
 
+from service.errors import ServiceError
+from service.monitoring.true_label import TrueLabel
 from service.workers.snapshot import Family
 
 
 class Started(msgspec.Struct, tag=True, array_like=True, frozen=True):
     """A worker answers requests from now on."""
+
+    process: str
+    """what the ids of its answers begin with"""
 
 
 class Report(msgspec.Struct, tag=True, array_like=True, frozen=True):
@@ -43,7 +48,35 @@ class Exposition(msgspec.Struct, tag=True, array_like=True, frozen=True):
     text: bytes
 
 
-Message = Started | Report | Ask | Scrape | Exposition
+class Told(msgspec.Struct, tag=True, array_like=True, frozen=True):
+    """True labels of rows that other workers have answered: for the supervisor to pass on, and for each its own."""
+
+    question: int
+    model: str
+    version: str | None
+    labels: list[TrueLabel]
+
+
+class Refusal(msgspec.Struct, array_like=True, frozen=True):
+    """Why a true label was not counted."""
+
+    code: str
+    message: str
+
+
+def refuse(error: ServiceError) -> Refusal:
+    """Return an error as it travels."""
+    return Refusal(error.code, error.message)
+
+
+class Judged(msgspec.Struct, tag=True, array_like=True, frozen=True):
+    """What became of each; None is counted."""
+
+    question: int
+    verdicts: list[Refusal | None]
+
+
+Message = Started | Report | Ask | Scrape | Exposition | Told | Judged
 
 _LENGTH = struct.Struct("!I")
 _encode = msgspec.msgpack.Encoder().encode

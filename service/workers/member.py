@@ -3,14 +3,25 @@
 import asyncio
 import signal
 import socket
+from collections.abc import Sequence
 from itertools import count
 from time import perf_counter
 
 from prometheus_client.registry import CollectorRegistry
 
-from service.errors import NotReadyError
+from service.errors import (
+    FeedbackDuplicateError,
+    FeedbackExpiredError,
+    FeedbackLabelError,
+    FeedbackRowError,
+    FeedbackUnknownError,
+    NotReadyError,
+    ServiceError,
+)
 from service.inference.health import Health
-from service.workers.channel import Ask, Channel, Exposition, Report, Scrape, Started
+from service.monitoring.feedback import Feedback
+from service.monitoring.true_label import TrueLabel
+from service.workers.channel import Ask, Channel, Exposition, Judged, Refusal, Report, Scrape, Started, Told, refuse
 from service.workers.snapshot import take_snapshot
 
 REPORT_SECONDS = 1.0
@@ -22,9 +33,24 @@ REPORT_SHARE = 0.01
 ANSWER_SECONDS = 5.0
 """The supervisor waits for hung workers for less than this before it answers a scrape."""
 
+_REFUSALS: dict[str, type[ServiceError]] = {
+    kind.code: kind
+    for kind in (
+        FeedbackDuplicateError,
+        FeedbackExpiredError,
+        FeedbackLabelError,
+        FeedbackRowError,
+        FeedbackUnknownError,
+        NotReadyError,
+    )
+}
+"""What another worker may say of feedback."""
+
 
 class Member:
     """Reports this worker's metrics to the supervisor, gets those of all, and leaves when the supervisor is gone.
+
+    Feedback on what another worker has answered is passed on to it.
 
     `join` comes first and `leave` last.
 
@@ -32,14 +58,17 @@ class Member:
         end: this worker's end of the pair of sockets.
         registry: what is reported.
         health: whether the worker is alive.
+        feedback: on what this worker has answered.
     """
 
-    def __init__(self, end: socket.socket, registry: CollectorRegistry, health: Health) -> None:
+    def __init__(self, end: socket.socket, registry: CollectorRegistry, health: Health, feedback: Feedback) -> None:
         self._end = end
         self._registry = registry
         self._health = health
+        self._feedback = feedback
         self._questions = count()
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self._judged: dict[int, asyncio.Future[list[Refusal | None]]] = {}
         self._channel: Channel
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -50,7 +79,7 @@ class Member:
 
     def announce(self) -> None:
         """Say that this worker answers requests."""
-        self._channel.send(Started())
+        self._channel.send(Started(self._feedback.process))
 
     async def exposition(self) -> bytes:
         """Return the metrics of all workers in Prometheus's text format.
@@ -68,6 +97,14 @@ class Member:
         finally:
             del self._waiting[question]
 
+    async def judge(self, name: str, version: str | None, told: Sequence[TrueLabel]) -> list[ServiceError | None]:
+        """Have each true label counted by the worker that answered; see `Feedback.judge`."""
+        mine = [each for each in told if each.process == self._feedback.process]
+        foreign = [each for each in told if each.process != self._feedback.process]
+        judged = iter(await self._feedback.judge(name, version, mine))
+        passed_on = iter(await self._pass_on(name, version, foreign) if foreign else ())
+        return [next(judged if each.process == self._feedback.process else passed_on) for each in told]
+
     async def leave(self) -> None:
         """Report once more, everything counted, and hang up."""
         for task in self._tasks:
@@ -75,6 +112,23 @@ class Member:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._channel.send(self._now())
         await self._channel.close()
+
+    async def _pass_on(self, name: str, version: str | None, told: list[TrueLabel]) -> list[ServiceError | None]:
+        question = next(self._questions)
+        answer = self._judged[question] = asyncio.get_running_loop().create_future()
+        try:
+            self._channel.send(Told(question, name, version, told))
+            verdicts = await asyncio.wait_for(answer, ANSWER_SECONDS)
+        except TimeoutError:
+            return [NotReadyError("the supervisor, which passes feedback on, does not answer")] * len(told)
+        finally:
+            del self._judged[question]
+        return [None if verdict is None else _REFUSALS[verdict.code](verdict.message) for verdict in verdicts]
+
+    async def _judge_for_another(self, channel: Channel, told: Told) -> None:
+        refusals = await self._feedback.judge(told.model, told.version, told.labels)
+        verdicts = [None if error is None else refuse(error) for error in refusals]
+        channel.send(Judged(told.question, verdicts))
 
     def _now(self, question: int | None = None) -> Report:
         return Report(take_snapshot(self._registry), self._health.alive, question)
@@ -93,6 +147,10 @@ class Member:
                     channel.send(self._now(message.question))
                 case Exposition() if (answer := self._waiting.get(message.question)) and not answer.done():
                     answer.set_result(message.text)
+                case Told():
+                    await self._judge_for_another(channel, message)
+                case Judged() if (verdicts := self._judged.get(message.question)) and not verdicts.done():
+                    verdicts.set_result(message.verdicts)
                 case _:
                     pass
         # Nobody is left to add up, to replace or to stop this worker: it goes as if told to.

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from service.listener import Listener
+from service.monitoring.true_label import unknown
 from service.settings import Settings
+from service.workers.channel import Refusal, Told, refuse
 from service.workers.fleet_metrics import FleetMetrics
 from service.workers.worker import EXIT_SECONDS, Work, Worker
 
@@ -63,6 +65,20 @@ class Supervisor:
         await asyncio.gather(*(worker.report() for worker in self._workers))
         return self._metrics.exposition()
 
+    async def judge(self, told: Told) -> list[Refusal | None]:
+        """Have true labels counted by the workers that answered; return why not, for each."""
+        verdicts: list[Refusal | None] = [refuse(unknown(each)) for each in told.labels]
+
+        async def ask(worker: Worker) -> None:
+            places = [place for place, each in enumerate(told.labels) if each.process == worker.name]
+            if places:
+                theirs = Told(told.question, told.model, told.version, [told.labels[place] for place in places])
+                for place, verdict in zip(places, await worker.judge(theirs), strict=True):
+                    verdicts[place] = verdict
+
+        await asyncio.gather(*map(ask, self._workers))
+        return verdicts
+
     async def _keep(self) -> None:
         """Have one worker at any time, until it is time to stop."""
         pause = 0.0
@@ -85,7 +101,7 @@ class Supervisor:
             self._could_not_start({"reason": str(error)})
             return False
         self._workers.add(worker)
-        await worker.live(self.exposition)
+        await worker.live(self)
         self._workers.discard(worker)
         particulars = {"worker": worker.pid, "exit_code": worker.exit_code, "age_seconds": round(worker.age, 1)}
         if self._stopping.is_set():

@@ -93,7 +93,7 @@ def wait_for(look: Callable[[], Any], seconds: float) -> Any:
 
 def test_becomes_healthy_and_answers_with_the_numbers_of_the_bundled_model(container: str) -> None:
     folder = ROOT / "deploy" / "models" / "pima" / "1"
-    body = example_instances(read_manifest(folder).input)
+    body = example_instances(read_manifest(folder))
     request = urllib.request.Request(
         f"http://127.0.0.1:{PORT}/v1/models/pima:predict", json.dumps(body).encode(), method="POST"
     )

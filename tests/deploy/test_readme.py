@@ -24,6 +24,8 @@ def test_the_curl_gets_the_answer_that_is_shown() -> None:
         response = service.client.post(url.split(":8080")[1], content=body)
     assert response.status_code == 200
     shown, got = json.loads(answer[1]), response.json()
+    # Each answer's own.
+    assert [re.sub("[0-9a-f]+", "#", each.pop("id")) for each in (shown, got)] == ["#-#-#"] * 2
     assert _rounded(got) == _rounded(shown)
 
 

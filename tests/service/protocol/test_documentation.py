@@ -30,10 +30,13 @@ def test_every_example_is_answered_as_it_stands(service: Service) -> None:
             path = path.replace("{" + parameter["name"] + "}", parameter["example"])  # noqa: PLW2901
         body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         for example in body.get("examples", {"none": {"value": None}}).values():
+            if path.endswith(":feedback"):
+                answer = service.client.post("/v1/models/plant:predict", json={"instances": [[20, 5, 1000, 0]]})
+                example["value"]["feedback"][0]["id"] = answer.json()["id"]
             response = service.client.request(method, path, json=example["value"])
             assert response.status_code == 200, (path, response.text)
             tried += 1
-    assert tried == 16
+    assert tried == 18
 
 
 def test_the_description_is_made_anew_only_when_other_models_are_served(
@@ -72,6 +75,11 @@ def test_binary_bodies_and_every_error_are_described(service: Service) -> None:
                 assert error["type"] == shape, (path, status)
         if path.endswith((":predict", "/infer")):
             assert set(operation["responses"]) == {"200", "400", "404", "408", "413", "415", "500", "503", "504"}
+        if path.endswith(":feedback"):
+            errors = {"400", "403", "404", "408", "409", "410", "413", "415", "500", "503"}
+            assert set(operation["responses"]) == {"200", *errors}
+        if path.endswith((":predict", "/infer")):
+            assert "X-Prediction-Id" in operation["responses"]["200"]["headers"]
         if path.endswith("/infer"):
             media = {"application/json", "application/octet-stream"}
             assert set(operation["requestBody"]["content"]) == media

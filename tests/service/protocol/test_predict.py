@@ -82,7 +82,7 @@ def test_every_row_has_the_advice_that_the_manifests_levels_give(service: Servic
 def test_the_order_of_names_does_not_matter_and_null_is_a_missing_value(service: Service) -> None:
     shuffled = dict(reversed(ROW.items()))
     first, second = (service.client.post(URL, json={"instances": [row]}).json() for row in (ROW, shuffled))
-    assert first == second
+    assert first["predictions"] == second["predictions"]
     missing = service.client.post(URL, json={"instances": [{**ROW, "temperature": None}]})
     assert missing.status_code == 200
 

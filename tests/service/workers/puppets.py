@@ -15,7 +15,7 @@ def _play(end: socket.socket, *, alive: bool) -> None:
     async def play() -> None:
         channel = await Channel.over(end)
         channel.send(Report([Family("rows", "Rows.", "counter", [Sample("rows_total", {}, 3.0)])], alive))
-        channel.send(Started())
+        channel.send(Started("0123456789abcdef"))
         while await channel.receive() is not None:
             pass
 

@@ -10,20 +10,28 @@ import pytest
 from service.listener import Listener
 from service.settings import Settings
 from service.workers import worker
+from service.workers.channel import Refusal, Told
 from service.workers.fleet_metrics import FleetMetrics
 from tests.service.workers import puppets
+
+
+class Nobody:
+    """No other workers."""
+
+    async def exposition(self) -> bytes:
+        return b""
+
+    async def judge(self, told: Told) -> list[Refusal | None]:
+        return [None] * len(told.labels)
 
 
 def life(work: worker.Work, repository: Path, metrics: FleetMetrics) -> worker.Worker:
     """Live through a worker's whole life."""
 
-    async def no_exposition() -> bytes:
-        return b""
-
     async def scenario() -> worker.Worker:
         with closing(Listener.bind("127.0.0.1", 0)) as listener:
             spawned = worker.Worker.spawn(work, Settings(repository=repository, workers=2), listener, metrics)
-            await asyncio.wait_for(spawned.live(no_exposition), 30)
+            await asyncio.wait_for(spawned.live(Nobody()), 30)
             return spawned
 
     return asyncio.run(scenario())
