@@ -66,7 +66,7 @@ pytestmark = [
 def container() -> Iterator[str]:
     """The service's, with all others beside it."""
     try:
-        compose("up", "--build", "--detach", "--wait", "--scale", "grafana=0")
+        compose("up", "--build", "--detach", "--wait", "service", "prometheus", "traffic")
         yield compose("ps", "--quiet", "service").stdout.strip()
     finally:
         compose("down", "--volumes")
