@@ -26,7 +26,7 @@ Work = Callable[[Settings, Listener, socket.socket], None]
 """What a worker runs: given the settings, where to listen and its end of the channel."""
 
 ANSWER_SECONDS = 1.0
-"""A worker that does not answer within this time has its last report stand; true labels for it are not counted."""
+"""A worker that is asked for a report and gives none within this time has its last one stand."""
 
 SILENT_SECONDS = 60.0
 """A worker that answers requests and has not reported for so long, being due every second, hangs."""

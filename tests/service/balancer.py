@@ -8,7 +8,14 @@ from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 BODY = json.dumps({"instances": [[20, 5, 1000, 0]]}).encode()
-PREDICT = b"POST /v1/models/plant:predict HTTP/1.1\r\nhost: plant\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
+
+
+def post(verb: str, body: bytes) -> bytes:
+    head = f"POST /v1/models/plant:{verb} HTTP/1.1\r\nhost: plant\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+PREDICT = post("predict", BODY)
 READY = b"GET /v2/health/ready HTTP/1.1\r\nhost: plant\r\n\r\n"
 METRICS = b"GET /metrics HTTP/1.1\r\nhost: plant\r\n\r\n"
 

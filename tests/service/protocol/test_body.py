@@ -70,7 +70,8 @@ def read(pieces: list[bytes], seconds: float = 10, pause: float = 0, **headers: 
 def test_an_encoded_body_is_predicted_from_like_any_other(service: Service, encoding: str, content: bytes) -> None:
     plain = service.client.post(URL, content=BODY)
     answer = service.client.post(URL, content=content, headers={"content-encoding": encoding})
-    assert (answer.status_code, answer.json()) == (200, plain.json())
+    assert answer.status_code == 200
+    assert answer.json()["predictions"] == plain.json()["predictions"]
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "gzip;q=1", "", "\xff"])

@@ -1,6 +1,7 @@
 """Several workers as one service: real processes, some of which are killed."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from service.settings import Settings
 from service.workers import worker
 from service.workers.supervisor import Supervisor
 from tests.conftest import Exported
-from tests.service.balancer import METRICS, Balancer, Connection, connecting
+from tests.service.balancer import METRICS, Balancer, Connection, connecting, post
 from tests.service.process import REQUIRES_PROC, Process, running
 from tests.service.workers import puppets
 
@@ -103,6 +104,47 @@ def test_ten_scrapes_of_two_workers_give_the_same_and_right_number_each_time(fle
                 assert samples["process_resident_memory_bytes{}"] > 1e8
 
     asyncio.run(scenario(fleet))
+
+
+def feedback_on(*names: str) -> bytes:
+    return post("feedback", json.dumps({"feedback": [{"id": name, "label": "low"} for name in names]}).encode())
+
+
+def test_feedback_reaches_the_worker_that_answered_by_way_of_any(exported: Exported) -> None:
+    async def scenario(service: Process) -> None:
+        async with connecting(service.port) as connect:
+            workers = await one_to_each(service, connect)
+            (victim, first), (_, second) = workers.items()
+            names = [json.loads((await connection.ask()).content)["id"] for connection in (first, first, second)]
+            assert names[0].split("-")[0] == names[1].split("-")[0] != names[2].split("-")[0]
+            # All by way of the second, the first row twice.
+            answer = await second.ask(feedback_on(names[0], names[2], names[0]))
+            assert answer.status == 200
+            told = json.loads(answer.content)
+            assert told["accepted"] == 2
+            assert [(each["index"], each["code"]) for each in told["refused"]] == [(2, "feedback_duplicate")]
+            samples = await scrape(service)
+            counts = [value for key, value in samples.items() if key.startswith("chainzrule_feedback_rows_total")]
+            assert sum(counts) == 2
+            assert samples["chainzrule_errors_total{code=feedback_duplicate}"] == 1
+
+            os.kill(victim, signal.SIGSTOP)
+            silent = await second.ask(feedback_on(names[1]))
+            assert (silent.status, json.loads(silent.content)["error"]["code"]) == (503, "not_ready")
+            os.kill(victim, signal.SIGKILL)
+            deadline = time.monotonic() + 30
+            while (gone := await second.ask(feedback_on(names[1]))).status != 404:
+                assert time.monotonic() < deadline, gone.content
+                await asyncio.sleep(0.1)
+            error = json.loads(gone.content)["error"]
+            assert error["code"] == "feedback_unknown"
+            assert "forgotten when it ends" in error["message"]
+            foreign = await second.ask(feedback_on("0123456789abcdef-0-01234567", "", "x" * 5000))
+            assert foreign.status == 404
+            assert len(foreign.content) < 400
+
+    with running(exported.repository, "--workers", "2") as service:
+        asyncio.run(scenario(service))
 
 
 def test_a_killed_worker_takes_no_other_with_it_and_is_replaced_and_its_counts_stay(exported: Exported) -> None:
