@@ -48,8 +48,12 @@ def test_without_requests_there_is_no_share(scenario: Scenario) -> None:
     [
         (0.0009, 0.009, []),
         (0.0015, 0.0, ["ChainzRuleAvailabilitySlowBurn"]),
+        (0.005, 0.0, ["ChainzRuleAvailabilitySlowBurn"]),
+        (0.007, 0.0, ["ChainzRuleAvailabilityFastBurn", "ChainzRuleAvailabilitySlowBurn"]),
         (0.02, 0.0, ["ChainzRuleAvailabilityFastBurn", "ChainzRuleAvailabilitySlowBurn"]),
         (0.0, 0.015, ["ChainzRuleLatencySlowBurn"]),
+        (0.0, 0.05, ["ChainzRuleLatencySlowBurn"]),
+        (0.0, 0.07, ["ChainzRuleLatencyFastBurn", "ChainzRuleLatencySlowBurn"]),
         (0.0, 0.2, ["ChainzRuleLatencyFastBurn", "ChainzRuleLatencySlowBurn"]),
     ],
 )
