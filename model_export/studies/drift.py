@@ -109,6 +109,7 @@ def false_alarms(generator: np.random.Generator) -> Iterator[dict[str, Any]]:
                 "one_sample_share": naive,
                 "sets_without_an_alarm": np.mean(np.array(a_set) == 0),
                 "worst_set_in_a_hundred": np.quantile(a_set, 0.99),
+                "worst_set": np.max(a_set),
             }
 
 
@@ -158,5 +159,6 @@ def noticing(rows: Rows, calibration_rows: int, generator: np.random.Generator) 
 
 
 def summarise(records: pd.DataFrame) -> pd.DataFrame:
-    """Return medians over seeds of `noticing`, a line per set, shift and severity."""
-    return records.groupby(["set", "shift", "severity"], sort=False)[["rows_needed", "rows_needed_a_tenth"]].median()
+    """Return medians over seeds of the rows needed, a line per set, shift and severity."""
+    needed = [name for name in records.columns if name.startswith("rows_needed")]
+    return records.groupby(["set", "shift", "severity"], sort=False)[needed].median()
