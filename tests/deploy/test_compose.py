@@ -130,12 +130,11 @@ def test_prometheus_scrapes_the_service_that_it_found_by_name() -> None:
 
 @pytest.mark.usefixtures("container")
 def test_the_drift_alert_is_silent_on_clean_traffic_and_fires_on_a_unit_mistake() -> None:
-    alerts = 'ALERTS{alertname=~"ChainzRuleDrift|ChainzRuleOutOfRange"'
+    firing = 'ALERTS{alertname=~"ChainzRuleDrift|ChainzRuleOutOfRange",alertstate="firing"}'
     while MISTAKE.name not in compose("logs", "traffic").stdout:
-        assert query(alerts + "}") == []
+        assert query(firing) == []
         time.sleep(2.0)
     assert query("model:chainzrule_typicality:ks5m"), "there was clean traffic to be silent on"
-    firing = alerts + ',alertstate="firing"}'
     assert wait_for(lambda: len(query(firing)) == 2, 150), query("ALERTS")
     labels = [series["metric"] for series in query(firing)]
     assert {(label["model"], label.get("feature")) for label in labels} == {("pump", None), ("pump", "temperature")}
