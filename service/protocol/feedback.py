@@ -30,7 +30,7 @@ Judge = Callable[[str, str | None, Sequence[TrueLabel]], Awaitable[list[ServiceE
 _SHAPE: Final = 'send {"feedback": [{"id": the answer\'s id, "row": 0, "label": the true class}, ...]}'
 
 _A_PIECE = 256
-"""Labels judged at a time: they take a millisecond, and health must not wait for thousands."""
+"""Labels judged at a time: they take two milliseconds, and health must not wait for thousands."""
 
 
 class _Body(msgspec.Struct):
@@ -62,9 +62,9 @@ def feedback_router(core: Core, judge: Judge) -> APIRouter:
             await loop_time.turn()
             began = perf_counter()
             read = [_read(item) for item in items[start : start + _A_PIECE]]
-            loop_time.spend(perf_counter() - began)
             told = [item for item in read if isinstance(item, TrueLabel)]
             verdicts = iter(await judge(name, version, told))
+            loop_time.spend(perf_counter() - began)
             outcomes = [next(verdicts) if isinstance(item, TrueLabel) else item for item in read]
             refused += [(start + index, refusal) for index, refusal in enumerate(outcomes) if refusal is not None]
         accepted = len(items) - len(refused)

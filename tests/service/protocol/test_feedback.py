@@ -1,5 +1,6 @@
 """True labels over HTTP, and what is scraped of them."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from itertools import pairwise
@@ -157,3 +158,35 @@ def test_where_no_rows_are_remembered_there_is_no_id_and_feedback_is_forbidden(e
         status, answer = tell(service, {"id": "any", "label": "low"})
     assert (status, answer["error"]["code"]) == (403, "forbidden")
     assert "feedback_rows" in answer["error"]["message"]
+
+
+def test_health_answers_while_much_feedback_is_counted(exported: Exported) -> None:
+    with serving(exported.repository) as service:
+        app, rows = service.app, 10_000
+        name = service.client.post(PREDICT, json={"instances": [ROW] * rows}).json()["id"]
+        body = json.dumps({"feedback": [{"id": name, "row": row, "label": "low"} for row in range(rows)]}).encode()
+
+    async def call(method: str, path: str, content: bytes) -> list[dict[str, Any]]:
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": content, "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": []}
+        await app(scope, receive, send)
+        return sent
+
+    async def scenario() -> int:
+        telling = asyncio.create_task(call("POST", FEEDBACK, body))
+        probes = 0
+        while not telling.done():
+            assert (await call("GET", "/v2/health/live", b""))[0]["status"] == 200
+            probes += 1
+            await asyncio.sleep(0)
+        assert json.loads(telling.result()[1]["body"])["accepted"] == rows
+        return probes
+
+    assert asyncio.run(scenario()) > 5
