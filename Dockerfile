@@ -5,9 +5,10 @@ RUN python -m venv /opt/venv
 COPY service/${REQUIREMENTS} /requirements.lock
 RUN /opt/venv/bin/pip install --no-cache-dir --require-hashes --requirement /requirements.lock \
  && cd /opt/venv/lib/python3.11/site-packages \
- # What only installs, tests or makes models.
+ # What only installs, tests or makes models, and the library for C programs: Python's module has all of it inside.
  && rm -rf pip* setuptools* pkg_resources _distutils_hack distutils-precedence.pth \
     onnxruntime/tools onnxruntime/transformers onnxruntime/quantization onnxruntime/datasets onnxruntime/backend \
+    onnxruntime/capi/libonnxruntime.so.* \
  && find . -type d -name tests -prune -exec rm -rf {} +
 
 FROM python:3.11-slim
