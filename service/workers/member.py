@@ -9,15 +9,7 @@ from time import perf_counter
 
 from prometheus_client.registry import CollectorRegistry
 
-from service.errors import (
-    FeedbackDuplicateError,
-    FeedbackExpiredError,
-    FeedbackLabelError,
-    FeedbackRowError,
-    FeedbackUnknownError,
-    NotReadyError,
-    ServiceError,
-)
+from service.errors import NotReadyError, ServiceError
 from service.inference.health import Health
 from service.monitoring.feedback import Feedback
 from service.monitoring.true_label import TrueLabel
@@ -33,16 +25,8 @@ REPORT_SHARE = 0.01
 ANSWER_SECONDS = 5.0
 """The supervisor waits for hung workers for less than this before it answers a scrape."""
 
-_REFUSALS: dict[str, type[ServiceError]] = {
-    kind.code: kind
-    for kind in (
-        FeedbackDuplicateError,
-        FeedbackExpiredError,
-        FeedbackLabelError,
-        FeedbackRowError,
-        FeedbackUnknownError,
-        NotReadyError,
-    )
+_REFUSALS = {kind.code: kind for kind in ServiceError.__subclasses__() if kind.code.startswith("feedback_")} | {
+    NotReadyError.code: NotReadyError
 }
 """What another worker may say of feedback."""
 

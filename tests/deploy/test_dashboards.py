@@ -9,12 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from prometheus_client.registry import CollectorRegistry
 
 from deploy.dashboards.__main__ import FOLDER, rendered
 from deploy.dashboards.board import UIDS
-from service.monitoring.metrics import Metrics
-from service.workers.fleet_metrics import FleetMetrics
+from tests.deploy.exposed import exposed_samples
 from tests.deploy.panel_queries import DASHBOARDS, panel_queries, panels_of
 from tests.deploy.prometheus import REQUIRES_PROMETHEUS, RULES
 
@@ -74,7 +72,7 @@ def test_every_dashboard_leads_to_the_others_and_marks_alerts(name: str) -> None
 
 
 def test_every_metric_is_the_services_or_recorded() -> None:
-    known = exposed(Metrics().registry) | exposed(fleet_registry()) | recorded() | {"up", "ALERTS"}
+    known = exposed_samples() | recorded() | {"up", "ALERTS"}
     queries = panel_queries()
     assert sum(len(metrics_in(query.expression)) for query in queries) >= len(queries) > 50
     unknown = {
@@ -107,18 +105,6 @@ def test_every_query_parses(tmp_path: Path) -> None:
     check = subprocess.run(["promtool", "check", "rules", str(file)], capture_output=True, text=True, check=False)
     assert check.returncode == 0, check.stdout + check.stderr
     assert f"{len(rules)} rules found" in check.stdout
-
-
-def fleet_registry() -> CollectorRegistry:
-    registry = CollectorRegistry()
-    registry.register(FleetMetrics())
-    return registry
-
-
-def exposed(registry: CollectorRegistry) -> set[str]:
-    """Every series' name that can appear in the exposition, whether or not it has a sample yet."""
-    suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
-    return {family.name + suffix for family in registry.collect() for suffix in suffixes.get(family.type, ("",))}
 
 
 def recorded() -> set[str]:

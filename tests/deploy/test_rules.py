@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from service.monitoring.metrics import Metrics
-from service.workers.fleet_metrics import FleetMetrics
+from tests.deploy.exposed import exposed_samples
 from tests.service.client import serving
 
 ROOT = Path(__file__).parents[2]
@@ -26,17 +26,6 @@ def read_rules(file: str) -> list[dict[str, Any]]:
 RECORDS = read_rules("recording.yml")
 ALERTS = read_rules("alerts.yml")
 EXPRESSIONS = [rule["expr"] for rule in RECORDS + ALERTS]
-
-
-def exposed_samples() -> set[str]:
-    """Name every sample that the service can expose, whichever model it serves and however many workers it has."""
-    suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "gauge": [""]}
-    return {
-        metric.name + suffix
-        for collector in (Metrics().registry, FleetMetrics())
-        for metric in collector.collect()
-        for suffix in suffixes[metric.type]
-    }
 
 
 @pytest.mark.prometheus
