@@ -16,7 +16,7 @@ def card(manifest: Manifest) -> Group:
     auroc = "no wrong row" if evaluation.error_auroc is None else f"{evaluation.error_auroc:.3f}"
     for name, value in {
         "classes": ", ".join(manifest.classes),
-        "network": f"{' → '.join(map(str, manifest.network.widths))}, {manifest.network.activation}, "
+        "network": f"{', '.join(manifest.network.layers)}, {manifest.network.activation}, "
         f"{manifest.network.parameters:,} parameters",
         "trained on": f"{training.data}; {training.rows} rows, stopped by {training.validation_rows} others after "
         f"{training.epochs} epochs, seed {training.seed}",
@@ -37,7 +37,7 @@ def card(manifest: Manifest) -> Group:
         facts.add_row(Text(name, style="bold"), Text(value))
 
     features = Table("feature", "unit", "range in training", "mean ± deviation", "null")
-    for feature in manifest.input.features:
+    for feature in manifest.table.features:
         cells = (
             feature.name,
             feature.unit or "",

@@ -5,13 +5,15 @@ It needs pydantic and nothing else.
 """
 
 from typing import Annotated, Final, Literal, NamedTuple
-from unicodedata import category
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
+
+from service.inputs import ClassName, Input, Part, TableInput, once
 
 SCHEMA_VERSION: Final = 1
 MANIFEST_FILE: Final = "manifest.json"
 MODEL_FILE: Final = "model.onnx"
+TOKENIZER_FILE: Final = "tokenizer.json"
 
 JacobianKind = Literal["full", "margin"]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -24,12 +26,12 @@ class Output(NamedTuple):
     name: str
     datatype: str
     axes: tuple[str, ...]
-    """What each dimension after the batch counts: "class" or "feature"."""
+    """What each dimension after the batch counts: "class", or "input" for as many as the input's gradient has."""
     meaning: str
 
 
 OUTPUTS: Final = (
-    Output("label", "INT64", (), "index of the predicted class"),
+    Output("label", "INT64", (), "index of the predicted class; of an ordinal model the median level"),
     Output("probabilities", "FP32", ("class",), "temperature-calibrated probability of each class"),
     Output(
         "jacobian_norm",
@@ -60,85 +62,28 @@ OUTPUTS: Final = (
     Output(
         "sensitivity",
         "FP32",
-        ("feature",),
-        "gradient of the margin between label and runner-up, per training standard deviation of each feature",
+        ("input",),
+        "gradient of the margin between label and runner-up, per training standard deviation of each feature; "
+        "of an ordinal model, of what its level rises with",
     ),
 )
-"""The outputs of `model.onnx`, in order. Each starts with the batch dimension."""
+"""The outputs of every `model.onnx`, in order. Each starts with the batch dimension."""
+
+EXPECTED_LEVEL: Final = Output(
+    "expected_level", "FP32", (), "mean of the distribution over levels, which are counted from 0 as label does"
+)
+"""One more, of an ordinal model."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-def _sayable(name: str) -> str:
-    """Refuse a name that nobody could read in an answer."""
-    if not name.strip() or any(category(character) == "Cc" for character in name):
-        raise ValueError(f"{name!r} is no name: it must not be blank and must hold no control character")
-    return name
-
-
-def _writable(name: str) -> str:
-    """Refuse what JSON has to escape: the decoder of rows by name cannot be compiled for it."""
-    if '"' in name or "\\" in name:
-        raise ValueError(f"{name!r} holds a quotation mark or a backslash: rename the column, and export it again")
-    return name
-
-
-ClassName = Annotated[str, AfterValidator(_sayable)]
-FeatureName = Annotated[ClassName, AfterValidator(_writable)]
-
-
-class Feature(_Part):
-    """One number a client sends, in the unit it was trained in."""
-
-    name: FeatureName
-    unit: str | None = None
-    minimum: float = Field(description="smallest known value among the training rows")
-    maximum: float = Field(description="largest known value among the training rows")
-    mean: float = Field(description="mean of the known training values; stands in for a missing one")
-    standard_deviation: float = Field(gt=0, description="one unit of sensitivity and boundary_distance")
-    may_be_missing: bool = Field(description="whether null is accepted")
-    missing_ratio: float = Field(ge=0, le=1, description="share of the training rows without a value")
-    example: float = Field(description="a usual value, the training median")
-
-
-def _once(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse a name that stands twice: answers are objects by name."""
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise ValueError(f"each name may stand once, and {', '.join(sorted(twice))} stands more often")
-    return names
-
-
-def _named_once(features: tuple[Feature, ...]) -> tuple[Feature, ...]:
-    _once(tuple(feature.name for feature in features))
-    return features
-
-
-class TableInput(_Part):
-    """Rows of numbers, sent by feature name or as lists in this order; one FP32 tensor [N, features] in the graph."""
-
-    kind: Literal["table"] = "table"
-    tensor: str = "features"
-    features: Annotated[tuple[Feature, ...], AfterValidator(_named_once)] = Field(min_length=1)
-    clamp: float = Field(gt=0, description="features count as at most this many standard deviations from the mean")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The features' names, in the tensor's order."""
-        return tuple(feature.name for feature in self.features)
-
-
-class Network(_Part):
+class Network(Part):
     """The architecture, for a reader."""
 
-    widths: tuple[int, ...]
+    layers: tuple[str, ...] = Field(description="each in words, from the input to the head")
     activation: str
     parameters: int
 
 
-class Level(_Part):
+class Level(Part):
     """A level of `reliability` and what it promises.
 
     Of the rows whose reliability is at or above `score`, at most the share `risk` is wrong. That holds with probability
@@ -155,7 +100,7 @@ class Level(_Part):
     )
 
 
-class OutOfDistribution(_Part):
+class OutOfDistribution(Part):
     """A level of `typicality` and what it promises."""
 
     typicality: float = Field(gt=0, lt=1, description="a row at or below it counts as out of distribution")
@@ -167,7 +112,7 @@ class OutOfDistribution(_Part):
     )
 
 
-class Thresholds(_Part):
+class Thresholds(Part):
     """What to do with a row, by the task's levels; each is promised by itself."""
 
     review: Level = Field(description="at or above it an answer may be acted on unattended; below it, someone looks")
@@ -177,7 +122,7 @@ class Thresholds(_Part):
     out_of_distribution: OutOfDistribution
 
 
-class Reference(_Part):
+class Reference(Part):
     """What the signals are measured against: held-out calibration rows, never trained on.
 
     What makes up reliability is fitted to those of them that its levels are not tested on; all else to every one.
@@ -195,7 +140,7 @@ class Reference(_Part):
     thresholds: Thresholds
 
 
-class Training(_Part):
+class Training(Part):
     """How the network was made."""
 
     data: str
@@ -206,7 +151,7 @@ class Training(_Part):
     epochs: int
 
 
-class Evaluation(_Part):
+class Evaluation(Part):
     """How the exported graph does on test rows that no choice was made by."""
 
     rows: int
@@ -221,16 +166,18 @@ class Evaluation(_Part):
     tail_ratio: float
 
 
-class Manifest(_Part):
+class Manifest(Part):
     """`manifest.json`."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     name: ModelName
     version: int = Field(ge=1)
-    task: Literal["classification"] = "classification"
+    task: Literal["classification", "ordinal"] = Field(
+        "classification", description="ordinal: the classes are levels, in rising order"
+    )
     description: str
-    classes: Annotated[tuple[ClassName, ...], AfterValidator(_once)] = Field(min_length=2)
-    input: TableInput
+    classes: Annotated[tuple[ClassName, ...], AfterValidator(once)] = Field(min_length=2)
+    input: Input
     jacobian: JacobianKind
     network: Network
     reference: Reference
@@ -238,8 +185,24 @@ class Manifest(_Part):
     evaluation: Evaluation
     files: dict[str, Sha256] = Field(description="every other file of the folder")
 
+    @property
+    def table(self) -> TableInput:
+        """The input of a model of tables.
+
+        Raises:
+            TypeError: if the model takes something else.
+        """
+        if not isinstance(self.input, TableInput):
+            raise TypeError(f"{self.name} takes no table but {self.input.kind}s")
+        return self.input
+
+
+def outputs_of(manifest: Manifest) -> tuple[Output, ...]:
+    """Return the outputs of the manifest's graph, in order."""
+    return (*OUTPUTS, EXPECTED_LEVEL) if manifest.task == "ordinal" else OUTPUTS
+
 
 def output_shape(output: Output, manifest: Manifest) -> tuple[int, ...]:
     """Return the shape of `output` without its batch dimension."""
-    counts = {"class": len(manifest.classes), "feature": len(manifest.input.features)}
-    return tuple(counts[axis] for axis in output.axes)
+    sizes = {"class": (len(manifest.classes),), "input": manifest.input.gradient_shape}
+    return tuple(size for axis in output.axes for size in sizes[axis])

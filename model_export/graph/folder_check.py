@@ -70,7 +70,7 @@ def _rows(manifest: Manifest) -> NDArray[np.float32]:
     are unlike any training row unless they are close to it.
     """
     generator = np.random.default_rng(0)
-    features = manifest.input.features
+    features = manifest.table.features
     mean, example, deviation = np.array([(f.mean, f.example, f.standard_deviation) for f in features]).T
     standard = generator.normal(size=(256, len(features)))
     nearer = generator.uniform(size=(128, 1))
@@ -166,7 +166,7 @@ def _check_gradient(model: Model, rows: NDArray[np.float32], scores: Scores) -> 
     column = int(right.argmin())
     _require(
         right[column] > 0.8,
-        f"sensitivity is not the gradient of the margin: for {model.manifest.input.names[column]} it is off by "
+        f"sensitivity is not the gradient of the margin: for {model.manifest.table.names[column]} it is off by "
         f"{np.median(error[:, column]):.1e}",
     )
     return f"sensitivity is the gradient of the margin: finite differences agree to {np.median(error):.1e}"
@@ -177,7 +177,7 @@ def _gradient(
 ) -> NDArray[np.float64]:
     """Return the margin's gradient [N, features] by central differences, per standard deviation."""
     columns = []
-    for column, feature in enumerate(model.manifest.input.features):
+    for column, feature in enumerate(model.manifest.table.features):
         higher, lower = rows.copy(), rows.copy()
         higher[:, column] += np.float32(step * feature.standard_deviation)
         lower[:, column] -= np.float32(step * feature.standard_deviation)

@@ -19,7 +19,8 @@ from model_export.reliability.thresholds import REJECT_RISK, REVIEW_RISK
 from model_export.training import ChainzRuleClassifier
 from model_export.training.standardiser import Standardiser
 from model_export.training.table import read_table, split_target
-from service.manifest import MODEL_FILE, Feature, JacobianKind, Manifest, Network, TableInput, Training
+from service.inputs import Feature, TableInput
+from service.manifest import MODEL_FILE, JacobianKind, Manifest, Network, Training
 
 TEST_SHARE, CALIBRATION_SHARE = 0.2, 0.2
 """Of all rows. The rest trains, a part of it as the validation rows that stop training early."""
@@ -126,7 +127,7 @@ class TableTask:
             input=inputs,
             jacobian=scorer.jacobian,
             network=Network(
-                widths=(len(inputs.features), *estimator.hidden_widths, len(names)),
+                layers=tuple(map(str, estimator.network_.hidden)) + (str(estimator.network_.head),),
                 activation=estimator.activation + degree,
                 parameters=sum(parameter.numel() for parameter in estimator.network_.parameters()),
             ),

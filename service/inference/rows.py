@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import EmptyBatchError, NonFiniteValueError, TooManyRowsError
-from service.manifest import TableInput
+from service.inputs import TableInput
 
 
 def check_count(rows: int, limit: int) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from service.manifest import TableInput
+from service.inputs import TableInput
 
 MOST_FEATURES = 100
 """A table of more features than this has one series for all, lest a model mint thousands."""

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from service.inference.jobs import Dispatch, Reason
 from service.inference.model import Scores
-from service.manifest import Manifest, TableInput
+from service.inputs import TableInput
+from service.manifest import Manifest
 from service.monitoring.bounds import BAND_EDGES, BANDS
 from service.monitoring.prediction import STAGES
 

@@ -34,7 +34,7 @@ class Forced(Engine):
 async def seconds_a_request(model: Model, rows: int, together: int, *, short: bool) -> float:
     """Return the mean time of a request, `together` of them submitted at once."""
     engine = Forced(short=short)
-    table = np.random.default_rng(0).normal(50, 30, size=(rows, len(model.manifest.input.features))).astype(np.float32)
+    table = np.random.default_rng(0).normal(50, 30, size=(rows, len(model.manifest.table.features))).astype(np.float32)
 
     started = perf_counter()
     for _ in range(REQUESTS // together):

@@ -13,7 +13,8 @@ from time import perf_counter
 import numpy as np
 
 from service.inference.model import Scores
-from service.manifest import Feature, Manifest
+from service.inputs import Feature
+from service.manifest import Manifest
 from service.monitoring.feedback import Feedback
 from service.monitoring.metrics import Metrics
 from service.monitoring.model_metrics import ModelMetrics

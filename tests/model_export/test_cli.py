@@ -39,7 +39,7 @@ def test_the_card_says_what_each_level_promises_and_which_there_is_none_for(expo
 
 def test_what_stands_in_brackets_is_shown_as_it_is(exported: Exported) -> None:
     manifest = read_manifest(exported.folder)
-    first, *others = manifest.input.features
+    first, *others = manifest.table.features
     features = (first.model_copy(update={"name": "temp[c]", "unit": "mol[/L]"}), *others)
     renamed = manifest.model_copy(update={"input": manifest.input.model_copy(update={"features": features})})
     with commands.console.capture() as capture:

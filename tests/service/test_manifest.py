@@ -90,7 +90,7 @@ def test_rows_can_be_read_by_every_name_that_a_feature_may_have(exported: Export
         renamed = Manifest.model_validate(content)
     except ValidationError:
         return
-    row = dict.fromkeys(renamed.input.names, 1.5)
+    row = dict.fromkeys(renamed.table.names, 1.5)
     assert (InstanceCodec(renamed, 1).read(orjson.dumps({"instances": [row]})) == 1.5).all()
 
 

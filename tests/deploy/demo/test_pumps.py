@@ -32,10 +32,10 @@ def test_only_pressure_is_missing_and_as_often_as_said() -> None:
 
 
 def test_the_model_was_made_from_these_pumps(model: Model) -> None:
-    assert model.manifest.input.names == tuple(UNITS)
+    assert model.manifest.table.names == tuple(UNITS)
     assert set(model.manifest.classes) == set(CLASSES)
     table = load_pumps()
-    vibration = next(feature for feature in model.manifest.input.features if feature.name == "vibration")
+    vibration = next(feature for feature in model.manifest.table.features if feature.name == "vibration")
     assert table["vibration"].min() <= vibration.minimum < vibration.maximum <= table["vibration"].max()
 
 

@@ -19,10 +19,10 @@ from tests.conftest import FEATURES, PLANT, Exported, make_table
 def test_the_manifest_describes_what_was_trained(exported: Exported) -> None:
     manifest = read_manifest(exported.folder)
     assert (manifest.name, manifest.version, manifest.classes) == ("plant", 1, ("high", "low", "medium"))
-    assert manifest.network.widths == (4, 16, 12, 3)
+    assert manifest.network.layers == ("dense 4 → 16", "dense 16 → 12", "linear 12 → 3")
     assert (manifest.training.rows + manifest.training.validation_rows, manifest.reference.rows) == (540, 180)
-    temperature, pressure, *_ = manifest.input.features
-    assert manifest.input.names == FEATURES
+    temperature, pressure, *_ = manifest.table.features
+    assert manifest.table.names == FEATURES
     assert (temperature.unit, temperature.may_be_missing, pressure.may_be_missing) == ("°C", True, False)
     assert temperature.missing_ratio == pytest.approx(0.1, abs=0.04)
     assert pressure.missing_ratio == 0

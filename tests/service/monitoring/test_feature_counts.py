@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.manifest import Feature, TableInput
+from service.inputs import Feature, TableInput
 from service.monitoring.feature_counts import ANY, MOST_FEATURES, Counted, FeatureCounts
 
 

@@ -61,7 +61,7 @@ def test_rows_and_signals_are_counted_on_both_protocols(service: Service) -> Non
 
 
 def test_missing_values_and_those_outside_the_training_range_are_counted_by_feature(service: Service) -> None:
-    features = service.core.repository.get("plant").manifest.input.features
+    features = service.core.repository.get("plant").manifest.table.features
     lowest, highest = [feature.minimum for feature in features], [feature.maximum for feature in features]
     instances = [lowest, highest, [None, 1e9, None, -1e9], [None, 5, highest[2] * 1.01, 0]]
     assert service.client.post("/v1/models/plant:predict", json={"instances": instances}).status_code == 200
@@ -87,7 +87,7 @@ def test_the_references_are_the_manifests(service: Service) -> None:
         "error_ratio": pytest.approx(1 - manifest.evaluation.accuracy),
         "expected_error_ratio": pytest.approx(1 - manifest.evaluation.mean_reliability),
     }
-    for feature in manifest.input.features:
+    for feature in manifest.table.features:
         missing = samples[f"chainzrule_reference_missing_ratio{{feature={feature.name},{MODEL}}}"]
         assert missing == feature.missing_ratio
 

@@ -111,7 +111,7 @@ def test_what_is_ambiguous_is_refused_too(
 def test_rows_of_a_wide_model_are_written_a_few_at_a_time(exported: Exported) -> None:
     manifest = read_manifest(exported.folder)
     features = tuple(
-        manifest.input.features[0].model_copy(update={"name": f"feature {index}"}) for index in range(4096)
+        manifest.table.features[0].model_copy(update={"name": f"feature {index}"}) for index in range(4096)
     )
     table = manifest.input.model_copy(update={"features": features})
     codec = InstanceCodec(manifest.model_copy(update={"input": table}), ROWS)
