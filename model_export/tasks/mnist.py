@@ -9,6 +9,11 @@ from model_export.tasks.data import local_file
 from model_export.tasks.hub import load_from_hub
 from model_export.tasks.idx import read_idx
 from model_export.tasks.image_set import ImageSet, gather
+from model_export.tasks.image_task import ImageTask
+from model_export.training.architecture import Architecture
+from model_export.training.augmentation import Augmentation
+from model_export.training.image_training import ImageTraining
+from model_export.training.schedule import Schedule
 
 CLASSES = tuple("0123456789")
 HUB = "ylecun/mnist"
@@ -41,4 +46,21 @@ def load_mnist() -> ImageSet:
             for split in ("train", "test")
         ]
     training, test = parts
-    return ImageSet(training, test, f"MNIST ({len(training):,} training and {len(test):,} test images)")
+    return ImageSet(training, test, f"{len(training):,} training and {len(test):,} test images")
+
+
+MNIST = ImageTask(
+    name="mnist",
+    description="Handwritten digit, white on black, 28 × 28 pixels",
+    data="MNIST",
+    load=load_mnist,
+    classes=CLASSES,
+    training=ImageTraining(
+        Architecture("convolutional", (8, 16, 32)),
+        Augmentation(shift=2, flip=False),
+        epochs=8,
+        learning_rate=5e-3,
+        dreg=Schedule(1e-6),
+    ),
+    resize="refuse",  # the digits are centred by their mass: a picture scaled by chance is none of them
+)
