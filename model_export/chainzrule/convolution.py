@@ -45,7 +45,7 @@ class ConvolutionalLayer(Layer):
         """Return ‖J_l‖²_F [N]: d² at each place times the squared weights of the taps that lie within the image."""
         weight = self.convolution.weight
         everywhere = weight.new_ones(1, weight.shape[1], *record.shape[-2:])
-        taps = conv2d(everywhere, weight.square(), padding=self.convolution.padding)  # type: ignore[arg-type]
+        taps = conv2d(everywhere, weight.square(), padding=self.convolution.padding)
         return ((record.square() * taps).flatten(1).sum(1),)
 
     def derivatives(self, record: Tensor) -> tuple[Tensor, ...]:

@@ -4,50 +4,54 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
 from onnx import ModelProto
+from torch import Tensor, nn
 
 from model_export.errors import ExportError
 from model_export.graph.compact import CompactScorer, compact
-from model_export.graph.scorer import Scorer, Scores
-from model_export.graph.verification import check_parity
+from model_export.graph.scorer import Scorer
+from model_export.graph.verification import TOLERANCE, check_parity
 
 OPSET = 18
 """Old enough for the runtimes people have, new enough for the exporter to need no conversion."""
 
 
-def export_graph(scorer: Scorer, tensor: str, usual: NDArray[np.float32]) -> bytes:
+def export_graph(scorer: Scorer, tensor: str, usual: NDArray[Any], tolerance: float = TOLERANCE) -> bytes:
     """Return `scorer` (float64) as one self-contained ONNX model that is proven to agree with it.
 
     Args:
         scorer: what to export.
-        tensor: the name of the graph's input, FP32 [rows, n_0].
-        usual: rows to compare the two on beside made-up ones, calibration rows for one.
+        tensor: the name of the graph's input.
+        usual: raw rows to compare the two on beside made-up ones, calibration rows for one.
+        tolerance: see `check_parity`.
 
     Raises:
         ExportError: if the graph needs more than standard operators or does not pass ONNX's strict checker.
         VerificationError: if the graph and the scorer disagree, naming the output.
     """
     graph = write_graph(compact(scorer), tensor)
-    check_parity(scorer, graph, usual)
+    check_parity(scorer, graph, usual, tolerance=tolerance)
     return graph
 
 
 def write_graph(scorer: CompactScorer, tensor: str) -> bytes:
     """Return `scorer` (float32) as one self-contained ONNX model, well-formed but not compared with anything."""
-    features = scorer.standardiser.mean.shape[0]
+    rows = scorer.standardiser.example(3)
+    with torch.no_grad():
+        names = list(scorer(rows).present())
     with _quiet():
         program = torch.onnx.export(
-            scorer,
-            (torch.zeros(3, features),),
+            _Present(scorer),
+            (rows,),
             dynamo=True,
             dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
             input_names=[tensor],
-            output_names=list(Scores._fields),
+            output_names=names,
             opset_version=OPSET,
             external_data=False,
             verbose=False,
@@ -59,6 +63,17 @@ def write_graph(scorer: CompactScorer, tensor: str) -> bytes:
     check_graph(model)
     graph: bytes = model.SerializeToString()
     return graph
+
+
+class _Present(nn.Module):
+    """The outputs that a scorer has: a graph has no place for one that is None."""
+
+    def __init__(self, scorer: CompactScorer) -> None:
+        super().__init__()
+        self.scorer = scorer
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.scorer(x).present().values())
 
 
 def check_graph(model: ModelProto) -> None:

@@ -19,7 +19,7 @@ runner = CliRunner()
 def test_inspect_shows_the_card(exported: Exported) -> None:
     result = runner.invoke(commands.app, ["inspect", str(exported.folder)], env={"COLUMNS": "120"})
     assert result.exit_code == 0
-    for words in ("plant version 1", "4 → 16 → 12 → 3", "flow rate", "L/h", "accuracy", "constant 0.00316"):
+    for words in ("plant version 1", "dense 16 → 12", "flow rate", "L/h", "accuracy", "constant 0.00316"):
         assert words in result.output
 
 
