@@ -1,6 +1,7 @@
 """The architecture: polynomial layers, the networks they make, their Jacobians, and DREG. Needs torch alone."""
 
 from model_export.chainzrule.activation import ACTIVATIONS, Activation, Gelu, Relu, Tanh, make_activation
+from model_export.chainzrule.bounded import Bounded
 from model_export.chainzrule.convolution import ConvolutionalLayer
 from model_export.chainzrule.convolutional_network import ConvolutionalNetwork
 from model_export.chainzrule.cumulative_head import CumulativeHead, level_log_likelihoods
@@ -23,6 +24,7 @@ __all__ = [
     "ACTIVATIONS",
     "Activation",
     "AveragePool",
+    "Bounded",
     "ChainzRuleLayer",
     "ChainzRuleNetwork",
     "ConvolutionalLayer",

@@ -6,6 +6,7 @@ from itertools import pairwise
 from torch import nn
 
 from model_export.chainzrule.activation import make_activation
+from model_export.chainzrule.bounded import Bounded
 from model_export.chainzrule.convolution import ConvolutionalLayer
 from model_export.chainzrule.layer import Layer
 from model_export.chainzrule.network import Network
@@ -13,13 +14,16 @@ from model_export.chainzrule.normalisation import Normalised
 from model_export.chainzrule.pooling import AveragePool, GlobalAveragePool
 from model_export.chainzrule.residual import Residual
 
+_LIMIT = 2.0
+"""Where an activation stops bending, in standard deviations of a normalised channel: 1 value in 20 is beyond."""
+
 
 class ConvolutionalNetwork(Network):
     """Stages of convolutions at falling resolution, for images [N, channels, height, width].
 
     Each stage widens by one convolution and has a residual block of two more; between stages an average over squares of
     side 2. A mean over the image and a linear head end it. Every convolution is 3 × 3, batch-normalised, with an
-    activation a channel.
+    activation a channel that is `Bounded`.
 
     Args:
         shape: channels, height and width of an image.
@@ -52,7 +56,7 @@ class ConvolutionalNetwork(Network):
 
         def layer(before: int, after: int) -> Layer:
             shape_of = make_activation(activation, after, degree=degree, curvature=curvature)
-            return ConvolutionalLayer(before, after, Normalised(after, shape_of))
+            return ConvolutionalLayer(before, after, Normalised(after, Bounded(shape_of, _LIMIT)))
 
         hidden: list[Layer] = []
         for stage, (before, after) in enumerate(pairwise((inputs, *channels))):

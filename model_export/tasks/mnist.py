@@ -3,7 +3,6 @@
 LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition" (1998).
 """
 
-
 from model_export.errors import DataError
 from model_export.tasks.data import local_file
 from model_export.tasks.hub import load_from_hub
@@ -37,7 +36,9 @@ def load_mnist() -> ImageSet:
         for images, labels in (files[:2], files[2:]):
             pixels, digits = read_idx(images, _SHAPE[:2]), read_idx(labels, ())
             if len(pixels) != len(digits):
-                raise DataError(f"{images} has {len(pixels)} images and {labels} {len(digits)} labels: fetch them again")
+                raise DataError(
+                    f"{images} has {len(pixels)} images and {labels} {len(digits)} labels: fetch them again"
+                )
             parts.append(gather(pixels, digits, _SHAPE, len(CLASSES), str(images)))
     else:
         hub = load_from_hub(HUB, ", ".join(FILES))

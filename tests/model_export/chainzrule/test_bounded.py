@@ -1,7 +1,6 @@
 import torch
 
-from model_export.chainzrule import Polynomial
-from model_export.chainzrule.bounded import Bounded
+from model_export.chainzrule import Bounded, Polynomial
 
 
 def bounded() -> Bounded:

@@ -62,7 +62,11 @@ def test_the_manifest_will_say_how_many_images_are_missing(folder: Path) -> None
     [
         ([png(picture(0))[:200]], [0], "image 0 cannot be decoded"),
         ([png(picture(0)), b"no picture"], [0, 1], "image 1 cannot be decoded"),
-        ([png(picture(0, (28, 28)))], [0], r"image 0 is uint8 of shape \[28, 28, 3\], not uint8 of shape \[32, 32, 3\]"),
+        (
+            [png(picture(0, (28, 28)))],
+            [0],
+            r"image 0 is uint8 of shape \[28, 28, 3\], not uint8 of shape \[32, 32, 3\]",
+        ),
         ([png(picture(0))], [10], "its 1 images need a label each, a whole number from 0 to 9"),
     ],
 )
