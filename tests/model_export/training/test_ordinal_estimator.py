@@ -57,5 +57,5 @@ def test_the_loss_is_the_negative_log_likelihood() -> None:
 
 
 def test_labels_without_an_order_are_refused(grades: pd.DataFrame) -> None:
-    with pytest.raises(DataError, match="rising numbers"):
+    with pytest.raises(DataError, match="give levels as numbers"):
         ChainzRuleOrdinalClassifier().fit(grades[["pressure"]], grades["stars"].astype(str))
