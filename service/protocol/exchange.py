@@ -95,7 +95,7 @@ class Exchange:
             decoded = perf_counter()
             self._loop_time.spend(decoded - started)
             told.rows, told.stages["decode"] = len(rows), decoded - started
-            short = self._engine.is_short(model, len(rows))
+            short = self._engine.is_short(model, model.units(rows))
             outcome = self._engine.submit(model, rows)
             try:
                 scored = await (outcome if short else _unless_gone(request, outcome))
