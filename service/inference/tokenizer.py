@@ -26,6 +26,10 @@ _UNSURE_WORDS = 2
 """Words before a cut that the rest might have changed: the one that was cut, and space before it."""
 
 
+_STRANGE = "\U0010fffd ☃ \u0fd4"
+"""Something that few tokenizers know: those without a token for it must fail before they serve."""
+
+
 class Tokens(NamedTuple):
     """Texts in the form in which the engine takes them."""
 
@@ -65,6 +69,10 @@ class TextTokenizer:
         self._room = text.max_tokens - self._tokenizer.num_special_tokens_to_add(False)
         if self._room < 1:
             raise ValueError(f"its special tokens leave no room for a text in {text.max_tokens} tokens")
+        try:
+            self.encode([text.example, _STRANGE])
+        except Exception as error:
+            raise ValueError(f"it fails on a text: {error}") from error
 
     @property
     def largest(self) -> int:
@@ -72,11 +80,7 @@ class TextTokenizer:
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
 
     def encode(self, texts: Sequence[str]) -> Tokens:
-        """Return the tokens of texts, each cut to what the model takes, its special tokens kept.
-
-        Raises:
-            ValueError: if the tokenizer cannot say what a text's tokens are.
-        """
+        """Return the tokens of texts, each cut to what the model takes, its special tokens kept."""
         rows = np.full((len(texts), self._max_tokens), END, dtype=np.int32)
         truncated = np.zeros(len(texts), dtype=np.bool_)
         known = np.zeros(len(texts), dtype=np.bool_)
@@ -90,17 +94,14 @@ class TextTokenizer:
     def _encode(self, texts: Sequence[str]) -> list[tokenizers.Encoding]:
         """Return each text's tokens without special ones: all, or more than there is room for."""
         longest = _CHARACTERS_A_TOKEN * self._max_tokens
-        try:
-            # Only its call for several texts lets other threads run.
-            encodings = self._tokenizer.encode_batch(
-                [text if len(text) <= longest else "" for text in texts], add_special_tokens=False
-            )
-            return [
-                encoding if len(text) <= longest else self._encode_long(text, longest)
-                for text, encoding in zip(texts, encodings, strict=True)
-            ]
-        except Exception as error:  # the library raises plain exceptions
-            raise ValueError(f"the tokenizer fails: {error}") from error
+        # Only its call for several texts lets other threads run.
+        encodings = self._tokenizer.encode_batch(
+            [text if len(text) <= longest else "" for text in texts], add_special_tokens=False
+        )
+        return [
+            encoding if len(text) <= longest else self._encode_long(text, longest)
+            for text, encoding in zip(texts, encodings, strict=True)
+        ]
 
     def _encode_long(self, text: str, length: int) -> tokenizers.Encoding:
         """Return a long text's tokens, of no more of its beginning than surely says which are kept."""
