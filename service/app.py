@@ -43,6 +43,7 @@ def create_app(core: Core, member: Member | None = None) -> FastAPI:
             with suppress(asyncio.CancelledError):
                 await following
         core.engine.close()
+        core.decoders.close()
         if member is not None:
             await member.leave()
         for end in at_the_end:
@@ -60,6 +61,7 @@ def create_app(core: Core, member: Member | None = None) -> FastAPI:
     )
     exchange = Exchange(
         core.engine,
+        core.decoders,
         core.loop_time,
         core.metrics,
         core.recent,

@@ -5,6 +5,7 @@ import logging
 from functools import partial
 from typing import NamedTuple
 
+from service.inference.decoders import Decoders
 from service.inference.engine import Engine, Limits
 from service.inference.health import Health
 from service.inference.loop_time import LoopTime
@@ -25,6 +26,7 @@ class Core(NamedTuple):
     settings: Settings
     repository: Repository
     engine: Engine
+    decoders: Decoders
     loop_time: LoopTime
     metrics: Metrics
     recent: RecentRows
@@ -51,10 +53,11 @@ def make_core(settings: Settings) -> Core:
     )
     engine = Engine(limits, metrics.record_batch)
     metrics.watch(engine)
+    decoders = Decoders(threads, settings.deadline_seconds, settings.max_body_bytes)
     loop_time = LoopTime(settings.deadline_seconds)
     feedback = Feedback(settings.feedback_rows, metrics)
-    health = Health(repository, engine, loop_time)
-    return Core(settings, repository, engine, loop_time, metrics, RecentRows(), feedback, health)
+    health = Health(repository, engine, decoders, loop_time)
+    return Core(settings, repository, engine, decoders, loop_time, metrics, RecentRows(), feedback, health)
 
 
 async def follow_repository(core: Core) -> None:
