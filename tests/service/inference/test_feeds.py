@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +21,7 @@ from service.manifest import MANIFEST_FILE, MODEL_FILE, OUTPUTS, TOKENIZER_FILE,
 from service.version_folder import digest
 from tests.conftest import Exported
 from tests.service.inference.slow_model import assert_same
-from tests.service.made_texts import MAX_TOKENS, PADDING, TextScorer, export_scorer, make_manifest, make_tokenizer
+from tests.service.made_texts import MAX_TOKENS, PADDING, TextScorer, make_manifest, make_tokenizer
 
 TEXTS = ["bad", "The film was not very good.", "שלום 🙂", "it was great, " * 20, "[PAD] [PAD]", "boring " * 9, "it"] * 3
 
@@ -62,9 +61,7 @@ def test_texts_of_similar_length_run_together_and_are_padded_to_the_longest(mode
     short = session.given[0]
     assert short["input_ids"].dtype == short["attention_mask"].dtype == np.int64
     assert short["attention_mask"].tolist() == [[1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]
-    assert (short["input_ids"] == PADDING).tolist() == [
-        [value == 0 for value in row] for row in short["attention_mask"]
-    ]
+    assert ((short["input_ids"] == PADDING) == (short["attention_mask"] == 0)).all()
 
 
 @given(lengths=st.lists(st.integers(1, 512), min_size=1, max_size=200))
@@ -106,7 +103,8 @@ def test_images_are_fed_as_they_are(tmp_path: Path) -> None:
     feed = make_feed(tmp_path, make_manifest().model_copy(update={"input": image}))
     assert feed.signature == {"image": ("UINT8", (4, 6, 3))}
     few, many = feed.examples
-    assert (few.shape, many.shape, few.dtype) == ((1, 4, 6, 3), (64, 4, 6, 3), np.uint8)
+    assert (few.shape, many.shape) == ((1, 4, 6, 3), (64, 4, 6, 3))
+    assert few.dtype == many.dtype == np.uint8
     assert few[0, 3, 5].tolist() == [11, 128, 255]
     assert feed.units(many) == 64
 
@@ -187,9 +185,7 @@ def test_a_graph_that_does_not_take_tokens_is_refused(folder: Path, fault: str) 
         case "wrong type":
             mask.type.tensor_type.elem_type = onnx.TensorProto.INT32
     rewrite(folder, MODEL_FILE, graph.SerializeToString())
-    with pytest.raises(
-        InvalidModelError, match=r"inputs and outputs are not what the manifest says: see .*attention_mask"
-    ):
+    with pytest.raises(InvalidModelError, match=r"are not what the manifest says: see .*attention_mask"):
         Model.load(folder, threads=1)
 
 
@@ -204,4 +200,3 @@ def test_the_made_graph_answers_as_torch_does(model: Model) -> None:
     found = scorer(torch.from_numpy(rows.astype(np.int64)), torch.ones(rows.shape, dtype=torch.int64))
     expected = {output.name: values.numpy() for output, values in zip(OUTPUTS, found, strict=True)}
     assert_same(model.score(rows), expected)
-    assert onnxruntime.InferenceSession(export_scorer(scorer)).get_inputs()[0].name == "input_ids"
