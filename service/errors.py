@@ -93,6 +93,12 @@ class NonFiniteValueError(ServiceError):
     code = "non_finite_value"
 
 
+class EmptyTextError(ServiceError):
+    """There is nothing to read in a text."""
+
+    code = "empty_text"
+
+
 class BodyTooLargeError(ServiceError):
     """The body is over the limit in bytes."""
 

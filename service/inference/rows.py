@@ -1,9 +1,12 @@
 """Checking the values of rows before they reach a graph."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import EmptyBatchError, NonFiniteValueError, TooManyRowsError
+from service.errors import EmptyBatchError, EmptyTextError, NonFiniteValueError, TooManyRowsError
+from service.inference.tokenizer import TextTokenizer, Tokens
 from service.inputs import TableInput
 
 
@@ -36,3 +39,29 @@ def check_values(rows: NDArray[np.float32], table: TableInput) -> None:
             else f"{name} of row {row} is infinite, or too large for a 32-bit float"
         )
         raise NonFiniteValueError(f"{what}: send a finite number", row=int(row), field=name)
+
+
+def tokens_of(texts: Sequence[str], tokenizer: TextTokenizer, field: str | None = None) -> Tokens:
+    """Return the tokens of texts that all say something.
+
+    Args:
+        texts: one a row.
+        tokenizer: the model's.
+        field: the input's name, for error messages.
+
+    Raises:
+        EmptyTextError: naming the first row with nothing in it that the tokenizer knows.
+    """
+    for row, text in enumerate(texts):
+        if not text or text.isspace():
+            what = "only whitespace" if text else "an empty text"
+            raise EmptyTextError(f"row {row} is {what}: send a text with something to read", row=row, field=field)
+    tokens = tokenizer.encode(texts)
+    if not tokens.known.all():
+        row = int(np.argmin(tokens.known))
+        raise EmptyTextError(
+            f"row {row} has no character that is text, only such as control characters: send something to read",
+            row=row,
+            field=field,
+        )
+    return tokens

@@ -28,6 +28,7 @@ STATUSES: dict[type[errors.ServiceError], int] = {
     errors.WrongTypeError: 400,
     errors.UnsupportedParameterError: 400,
     errors.NonFiniteValueError: 400,
+    errors.EmptyTextError: 400,
     errors.BodyTooLargeError: 413,
     errors.TooManyRowsError: 413,
     errors.HeadTooLargeError: 431,

@@ -108,7 +108,7 @@ class Exchange:
             told.rows, told.stages["decode"] = len(rows), decode
             if codec.heavy:
                 held.enter_context(self._decoders.holding(rows))
-            short = self._engine.is_short(model, len(rows))
+            short = self._engine.is_short(model, model.units(rows))
             outcome = self._engine.submit(model, rows)
             try:
                 scored = await (outcome if short else _unless_gone(request, outcome))

@@ -4,7 +4,7 @@ from typing import Any
 
 from service.protocol.binary_tensors import LENGTH_HEADER
 from service.protocol.openapi_parts import PREDICTION_ID, json_answer, json_body, json_content, json_object
-from service.protocol.tensors import NUMBERS
+from service.protocol.table_tensors import NUMBERS
 
 _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _LENGTH = {"schema": {"type": "integer", "minimum": 0}}

@@ -9,11 +9,12 @@ from starlette.responses import Response
 
 from service.inference.model import Model
 from service.inference.repository import Repository
-from service.inputs import TableInput
+from service.inputs import TableInput, TextInput
 from service.protocol.documentation import MODEL_NAMES, MODEL_STATE, PREDICT
 from service.protocol.exchange import Exchange
 from service.protocol.instances import TableReader
 from service.protocol.predict_codec import PredictCodec, Reader
+from service.protocol.texts import TextReader
 
 
 def predict_router(repository: Repository, exchange: Exchange, max_rows: int) -> APIRouter:
@@ -65,5 +66,7 @@ def _reader(model: Model, max_rows: int) -> Reader:
     match taken:
         case TableInput():
             return TableReader(taken, max_rows)
-        case _:
-            raise NotImplementedError(taken.kind)
+        case TextInput():
+            return TextReader(taken, model.tokenizer, max_rows)
+        case other:
+            raise NotImplementedError(other.kind)

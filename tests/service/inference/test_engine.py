@@ -255,7 +255,7 @@ def test_who_has_hung_up_takes_up_no_room(slow: SlowModel) -> None:
 
 def test_a_batch_is_kept_so_small_that_who_waited_longest_is_in_time(slow: SlowModel) -> None:
     async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
-        slow._seconds_a_run, slow._seconds_a_row = 0.001, 0.01
+        slow._seconds_a_run, slow._seconds_a_unit = 0.001, 0.01
         answers = [engine.submit(slow, make_rows(1, seed)) for seed in range(2)]
         answers += [engine.submit(slow, make_rows(9, seed)) for seed in range(2)]
         engine._pace = 1.6
@@ -267,7 +267,7 @@ def test_a_batch_is_kept_so_small_that_who_waited_longest_is_in_time(slow: SlowM
 
 def test_what_could_not_be_in_time_even_by_itself_is_too_large(slow: SlowModel) -> None:
     async def scenario(engine: Engine, _: list[Dispatch]) -> None:
-        slow._seconds_a_row = 0.01
+        slow._seconds_a_unit = 0.01
         with pytest.raises(TooManyRowsError, match="100 rows should take"):
             engine.submit(slow, make_rows(100))
 
