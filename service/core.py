@@ -11,6 +11,7 @@ from service.inference.health import Health
 from service.inference.loop_time import LoopTime
 from service.inference.model import Model
 from service.inference.repository import Repository
+from service.inference.rows import RowLimits
 from service.inference.threads import available_cores
 from service.monitoring.feedback import Feedback
 from service.monitoring.metrics import Metrics
@@ -32,6 +33,11 @@ class Core(NamedTuple):
     recent: RecentRows
     feedback: Feedback
     health: Health
+
+    @property
+    def row_limits(self) -> RowLimits:
+        """What may be in one request."""
+        return RowLimits(self.settings.max_rows, self.settings.max_image_pixels)
 
 
 def make_core(settings: Settings) -> Core:

@@ -1,6 +1,7 @@
 """Checking the values of rows before they reach a graph."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,14 @@ from numpy.typing import NDArray
 from service.errors import EmptyBatchError, EmptyTextError, NonFiniteValueError, TooManyRowsError
 from service.inference.tokenizer import TextTokenizer, Tokens
 from service.inputs import TableInput
+
+
+class RowLimits(NamedTuple):
+    """What may be in one request."""
+
+    rows: int
+    pixels: int
+    """of all its images together, as their headers say and as the model takes them"""
 
 
 def check_count(rows: int, limit: int) -> None:

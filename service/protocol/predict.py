@@ -9,21 +9,23 @@ from starlette.responses import Response
 
 from service.inference.model import Model
 from service.inference.repository import Repository
-from service.inputs import TableInput, TextInput
+from service.inference.rows import RowLimits
+from service.inputs import ImageInput, TableInput, TextInput
 from service.protocol.documentation import MODEL_NAMES, MODEL_STATE, PREDICT
 from service.protocol.exchange import Exchange
+from service.protocol.images import ImageReader
 from service.protocol.instances import TableReader
 from service.protocol.predict_codec import PredictCodec, Reader
 from service.protocol.texts import TextReader
 
 
-def predict_router(repository: Repository, exchange: Exchange, max_rows: int) -> APIRouter:
+def predict_router(repository: Repository, exchange: Exchange, limits: RowLimits) -> APIRouter:
     """Return the routes under /v1.
 
     Args:
         repository: the models.
         exchange: answers predictions.
-        max_rows: most rows in one request.
+        limits: what may be in one request.
     """
     router = APIRouter(prefix="/v1/models", tags=["predict"])
     readers: WeakKeyDictionary[Model, Reader] = WeakKeyDictionary()
@@ -31,7 +33,7 @@ def predict_router(repository: Repository, exchange: Exchange, max_rows: int) ->
     async def answer(request: Request, model: Model) -> Response:
         reader = readers.get(model)
         if reader is None:
-            reader = readers[model] = _reader(model, max_rows)
+            reader = readers[model] = _reader(model, limits)
         return await exchange.answer(request, model, PredictCodec(model.manifest, reader))
 
     @router.get("", openapi_extra={"responses": MODEL_NAMES})
@@ -60,13 +62,13 @@ def predict_router(repository: Repository, exchange: Exchange, max_rows: int) ->
     return router
 
 
-def _reader(model: Model, max_rows: int) -> Reader:
+def _reader(model: Model, limits: RowLimits) -> Reader:
     """Return what reads the instances that a model takes."""
     taken = model.manifest.input
     match taken:
         case TableInput():
-            return TableReader(taken, max_rows)
+            return TableReader(taken, limits.rows)
         case TextInput():
-            return TextReader(taken, model.tokenizer, max_rows)
-        case _:
-            raise NotImplementedError(taken.kind)
+            return TextReader(taken, model.tokenizer, limits.rows)
+        case ImageInput():
+            return ImageReader(taken, limits)

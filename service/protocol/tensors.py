@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 
 from service.errors import UnknownFeatureError, shown
 from service.inference.model import Model, Scores
-from service.inputs import TableInput, TextInput
+from service.inference.rows import RowLimits
+from service.inputs import ImageInput, TableInput, TextInput
 from service.manifest import outputs_of
 from service.protocol.binary_tensors import LENGTH_HEADER, split_body, to_bytes
+from service.protocol.image_tensors import ImageTensor
 from service.protocol.infer_request import InferRequest, flag, read_request
 from service.protocol.json_tensors import in_pieces, to_json
+from service.protocol.predict_codec import check_sensitivities
 from service.protocol.table_tensors import TableTensor
 from service.protocol.tensor_data import TensorReader
 from service.protocol.text_tensors import TextTensor
@@ -31,15 +34,15 @@ class TensorCodec:
 
     Args:
         model: the model asked.
-        max_rows: most rows in one request.
+        limits: what may be in one request.
         headers: the request's.
     """
 
-    def __init__(self, model: Model, max_rows: int, headers: Mapping[str, str]) -> None:
+    def __init__(self, model: Model, limits: RowLimits, headers: Mapping[str, str]) -> None:
         self.altered = 0
         """rows that are not whole, once the request is read"""
         self._model = model
-        self._reader = _reader(model, max_rows)
+        self._reader = _reader(model, limits)
         self._datatypes = {output.name: output.datatype for output in outputs_of(model.manifest)}
         self._request_headers = headers
         self._id: str | None = None
@@ -71,6 +74,9 @@ class TensorCodec:
                     field="inputs",
                 )
             taken = self._reader.read(request.inputs[0], binary)
+        manifest = self._model.manifest
+        if not isinstance(manifest.input, TableInput) and Answered("sensitivity", binary=False) in self._outputs:
+            check_sensitivities(len(taken.rows), manifest.input)
         if taken.altered is not None:
             self.altered = int(np.count_nonzero(taken.altered))
         return taken.rows
@@ -135,12 +141,12 @@ class TensorCodec:
         return answered or [Answered(name, all_binary) for name in self._datatypes]
 
 
-def _reader(model: Model, max_rows: int) -> TensorReader:
+def _reader(model: Model, limits: RowLimits) -> TensorReader:
     """Return what reads the input that a model takes."""
     match model.manifest.input:
         case TableInput() as table:
-            return TableTensor(table, max_rows)
+            return TableTensor(table, limits.rows)
         case TextInput():
-            return TextTensor(model.tokenizer, max_rows)
-        case other:
-            raise NotImplementedError(other.kind)
+            return TextTensor(model.tokenizer, limits.rows)
+        case ImageInput() as image:
+            return ImageTensor(image, limits)
