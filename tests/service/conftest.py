@@ -1,5 +1,8 @@
 """What tests of the service need beside tables: repositories that hold models of texts and of images."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import Exported
@@ -21,3 +24,14 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     repository = tmp_path_factory.mktemp("images")
     write_images(repository, "sketches", image_input("L", "refuse"))
     return Exported(repository, write_images(repository, "photos", image_input("RGB", "stretch")))
+
+
+@pytest.fixture(scope="session")
+def every_kind(
+    exported: Exported, texts: Exported, images: Exported, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A repository of all these models. Not to be written to."""
+    repository = tmp_path_factory.mktemp("every-kind")
+    for one in (exported, texts, images):
+        shutil.copytree(one.repository, repository, dirs_exist_ok=True)
+    return repository

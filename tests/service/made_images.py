@@ -60,7 +60,7 @@ class ImageScorer(nn.Module):
             (best.values[:, 0] - best.values[:, 1]) / norm.clamp(min=1e-6),
             torch.exp(-(standard**2).mean(1)),
             probabilities.amax(1),
-            sensitivity.unflatten(1, self.shape),
+            sensitivity.reshape(-1, *self.shape),
         )
 
 
