@@ -27,9 +27,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Exported:
 
 
 @pytest.fixture(scope="session")
-def every_kind(
-    exported: Exported, texts: Exported, images: Exported, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def every_kind(exported: Exported, texts: Exported, images: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository of all these models. Not to be written to."""
     repository = tmp_path_factory.mktemp("every-kind")
     for one in (exported, texts, images):
