@@ -61,16 +61,13 @@ def tokens_of(texts: Sequence[str], tokenizer: TextTokenizer, field: str | None 
     Raises:
         EmptyTextError: naming the first row with nothing in it that the tokenizer knows.
     """
-    for row, text in enumerate(texts):
-        if not text or text.isspace():
-            what = "only whitespace" if text else "an empty text"
-            raise EmptyTextError(f"row {row} is {what}: send a text with something to read", row=row, field=field)
     tokens = tokenizer.encode(texts)
-    if not tokens.known.all():
-        row = int(np.argmin(tokens.known))
-        raise EmptyTextError(
-            f"row {row} has no character that is text, only such as control characters: send something to read",
-            row=row,
-            field=field,
-        )
+    for row, (text, known) in enumerate(zip(texts, tokens.known.tolist(), strict=True)):
+        if known and not text.isspace():
+            continue
+        if text and not text.isspace():
+            what = "has no character that is text, only such as control characters"
+        else:
+            what = "is only whitespace" if text else "is an empty text"
+        raise EmptyTextError(f"row {row} {what}: send a text with something to read", row=row, field=field)
     return tokens

@@ -90,22 +90,26 @@ def _from_bytes(tensor: RequestTensor, binary: memoryview) -> list[str]:
     check_length(tensor, binary)
     texts: list[str] = []
     start = 0
-    while start < len(binary):
-        row, begin = len(texts), start + _LENGTH
+    for row in range(tensor.shape[0]):
+        if start == len(binary):
+            break
+        begin = start + _LENGTH
         length = int.from_bytes(binary[start:begin], "little")
-        if begin + length > len(binary):
+        start = begin + length
+        if start > len(binary):
             raise MalformedRequestError(
                 f"row {row} of {tensor.name} has {length} bytes by the {_LENGTH} before it, and the body has "
                 f"{max(len(binary) - begin, 0)} left",
                 row=row,
                 field=tensor.name,
             )
-        start = begin + length
-        if row < tensor.shape[0]:
-            texts.append(_decoded(bytes(binary[begin:start]), row))
-        else:
-            break
-    _check_number(tensor, len(texts) + (start < len(binary)))
+        texts.append(_decoded(bytes(binary[begin:start]), row))
+    _check_number(tensor, len(texts))
+    if start < len(binary):
+        raise WrongTypeError(
+            f"{len(binary) - start} bytes follow the texts of {tensor.name}, and its shape is {tensor.shape}",
+            field=tensor.name,
+        )
     return texts
 
 

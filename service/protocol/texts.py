@@ -1,6 +1,5 @@
 """The friendly protocol's instances of a text: to rows."""
 
-import json
 from typing import ClassVar, Final
 
 import msgspec
@@ -16,15 +15,13 @@ from service.errors import (
 from service.inference.rows import check_count, tokens_of
 from service.inference.tokenizer import TextTokenizer
 from service.inputs import TextInput
+from service.protocol.half_characters import half_of, read_leniently
 from service.protocol.predict_codec import NO_PARAMETERS, Asked, check_sensitivities, read_sensitivity
 
 _SHAPE: Final = 'send {"instances": [...]}, each instance a text or {"text": "..."}'
 
 _LONGEST_NAME: Final = 64
 """What a client wrote is repeated to it up to this length."""
-
-_LONGEST_LOOK: Final = 1 << 18
-"""Bytes of a body that Python's reader looks at again; it holds every other thread up meanwhile, some 10 ms."""
 
 
 class _Text(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -119,24 +116,14 @@ def _fault(row: int, instance: object) -> ServiceError:
 
 def _half_character(body: bytes) -> ServiceError | None:
     """Return the error that a text holds half a surrogate pair, if that is what is wrong with a short body."""
-    if len(body) > _LONGEST_LOOK:
-        return None
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+    content = read_leniently(body)
     instances = content.get("instances") if isinstance(content, dict) else None
     for row, instance in enumerate(instances if isinstance(instances, list) else ()):
-        text = instance.get("text") if isinstance(instance, dict) else instance
-        if isinstance(text, str):
-            try:
-                text.encode()
-            except UnicodeEncodeError as error:
-                half = f"\\u{ord(text[error.start]):04x}"
-                return MalformedRequestError(
-                    f"row {row} has {half}, half of a surrogate pair and no character: send both halves, or neither",
-                    row=row,
-                )
+        if half := half_of(instance):
+            return MalformedRequestError(
+                f"row {row} has {half}, half of a surrogate pair and no character: send both halves, or neither",
+                row=row,
+            )
     return None
 
 
