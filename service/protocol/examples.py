@@ -55,7 +55,8 @@ def _example_image(image: ImageInput) -> NDArray[np.uint8]:
     means = np.array([channel.mean for channel in image.channels])
     down, across = np.mgrid[0 : image.height, 0 : image.width]
     slope = 32 * (down / image.height + across / image.width - 1)
-    return np.clip(means + slope[:, :, None], 0, 255).astype(np.uint8)
+    pixels: NDArray[np.float64] = means + slope[:, :, None]
+    return pixels.clip(0, 255).astype(np.uint8)
 
 
 def _example_file(image: ImageInput) -> bytes:
