@@ -1,7 +1,6 @@
 """The architecture: polynomial layers, the networks they make, their Jacobians, and DREG. Needs torch alone."""
 
 from model_export.chainzrule.activation import ACTIVATIONS, Activation, Gelu, Relu, Tanh, make_activation
-from model_export.chainzrule.bounded import Bounded
 from model_export.chainzrule.convolution import ConvolutionalLayer
 from model_export.chainzrule.convolutional_network import ConvolutionalNetwork
 from model_export.chainzrule.cumulative_head import CumulativeHead, level_log_likelihoods
@@ -19,12 +18,12 @@ from model_export.chainzrule.normalisation import Normalised
 from model_export.chainzrule.polynomial import Polynomial
 from model_export.chainzrule.pooling import AveragePool, Flatten, GlobalAveragePool
 from model_export.chainzrule.residual import Residual
+from model_export.chainzrule.tangents import Tangents
 
 __all__ = [
     "ACTIVATIONS",
     "Activation",
     "AveragePool",
-    "Bounded",
     "ChainzRuleLayer",
     "ChainzRuleNetwork",
     "ConvolutionalLayer",
@@ -41,6 +40,7 @@ __all__ = [
     "Record",
     "Relu",
     "Residual",
+    "Tangents",
     "Tanh",
     "Trace",
     "dreg_penalty",

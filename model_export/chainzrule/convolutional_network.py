@@ -6,16 +6,13 @@ from itertools import pairwise
 from torch import nn
 
 from model_export.chainzrule.activation import make_activation
-from model_export.chainzrule.bounded import Bounded
 from model_export.chainzrule.convolution import ConvolutionalLayer
 from model_export.chainzrule.layer import Layer
 from model_export.chainzrule.network import Network
 from model_export.chainzrule.normalisation import Normalised
 from model_export.chainzrule.pooling import AveragePool, GlobalAveragePool
 from model_export.chainzrule.residual import Residual
-
-_LIMIT = 2.0
-"""Where an activation stops bending, in standard deviations of a normalised channel: 1 value in 20 is beyond."""
+from model_export.chainzrule.tangents import Tangents
 
 
 class ConvolutionalNetwork(Network):
@@ -23,7 +20,7 @@ class ConvolutionalNetwork(Network):
 
     Each stage widens by one convolution and has a residual block of two more; between stages an average over squares of
     side 2. A mean over the image and a linear head end it. Every convolution is 3 × 3, batch-normalised, with an
-    activation a channel that is `Bounded`.
+    activation a channel; a polynomial goes on as its tangents beyond three deviations.
 
     Args:
         shape: channels, height and width of an image.
@@ -55,8 +52,10 @@ class ConvolutionalNetwork(Network):
             )
 
         def layer(before: int, after: int) -> Layer:
-            shape_of = make_activation(activation, after, degree=degree, curvature=curvature)
-            return ConvolutionalLayer(before, after, Normalised(after, Bounded(shape_of, _LIMIT)))
+            curve = make_activation(activation, after, degree=degree, curvature=curvature)
+            if activation == "polynomial":
+                curve = Tangents(curve)
+            return ConvolutionalLayer(before, after, Normalised(after, curve))
 
         hidden: list[Layer] = []
         for stage, (before, after) in enumerate(pairwise((inputs, *channels))):

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from model_export.chainzrule import CumulativeHead, Layer, Record, pull_back, summary
+from model_export.graph.flipped import flipped
 from model_export.graph.origin import through_origin
 from model_export.graph.scorer import Scorer, Scores
 from model_export.graph.verdict import Levels, ManyClasses, TwoClasses, Verdict
@@ -66,7 +67,7 @@ class CompactScorer(nn.Module):
 
     def __init__(self, scorer: Scorer) -> None:
         super().__init__()
-        network = through_origin(scorer.network)
+        network = flipped(through_origin(scorer.network))
         self.standardiser = scorer.standardiser
         self.hidden = network.hidden
         self.verdict = _verdict(scorer, network.head)

@@ -16,7 +16,7 @@ from model_export.graph.evaluation import evaluate, run_graph
 from model_export.graph.onnx_writer import export_graph
 from model_export.graph.version_folder import free_version, next_version
 from model_export.tasks.publication import ModelCard, publish
-from model_export.training import ChainzRuleClassifier
+from model_export.training import ChainzRuleClassifier, ChainzRuleOrdinalClassifier
 from model_export.training.standardiser import InputStandardiser
 from model_export.training.table import read_table, split_target
 from service.inputs import Feature, TableInput
@@ -127,6 +127,7 @@ class TableTask(ModelCard):
             ),
             evaluate(scores, class_codes(estimator, split.test.labels), class_codes(estimator, split.training.labels)),
             graph,
+            ordinal=isinstance(estimator, ChainzRuleOrdinalClassifier),
         )
 
     def _describe(self, table: pd.DataFrame, standardiser: InputStandardiser, clamp: float) -> TableInput:
