@@ -12,6 +12,7 @@ from model_export.errors import DataError
 from model_export.graph.calibration import calibrate_network
 from model_export.graph.evaluation import evaluate, run_graph
 from model_export.graph.onnx_writer import export_graph
+from model_export.graph.verification import CONVOLUTIONAL_TOLERANCE
 from model_export.graph.version_folder import free_version, next_version
 from model_export.tasks.image_set import ImageSet
 from model_export.tasks.publication import ModelCard, publish
@@ -84,7 +85,8 @@ class ImageTask(ModelCard):
             self.reject_risk,
         )
         inputs = self._describe(trained.standardiser, images.training)
-        graph = export_graph(calibration.scorer, inputs.tensor, held_out.pixels[:_PARITY_ROWS])
+        usual = held_out.pixels[:_PARITY_ROWS]
+        graph = export_graph(calibration.scorer, inputs.tensor, usual, CONVOLUTIONAL_TOLERANCE)
         return publish(
             repository,
             version,

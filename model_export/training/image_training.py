@@ -160,7 +160,7 @@ class _Run:
             weight = settings.dreg(epoch / max(settings.epochs - 1, 1))
             order = torch.randperm(rows, generator=generator)
             self.network.train()
-            for batch in order.split(settings.batch_size)[:steps]:
+            for batch in torch.split(order, settings.batch_size)[:steps]:
                 pixels = settings.augmentation(training.pixels[batch], generator)
                 loss = self._step(pixels, training.labels[batch], optimiser, weight)
                 rates.step()
@@ -190,7 +190,7 @@ class _Run:
     @torch.no_grad()
     def _evaluate(self, validation: _Batches) -> _Epoch:
         self.network.eval()
-        parts = validation.pixels.split(_EVALUATION_ROWS)
+        parts = torch.split(validation.pixels, _EVALUATION_ROWS)
         logits = torch.cat([self.network(self.standardiser(part)) for part in parts])
         right = (logits.argmax(1) == validation.labels).double().mean()
         return _Epoch(self.network, cross_entropy(logits, validation.labels).item(), right.item())

@@ -91,13 +91,13 @@ def test_a_file_without_the_columns_or_truncated_is_refused_by_name(folder: Path
 
 
 def test_the_hub_serves_where_no_local_file_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load_dataset(name: str) -> dict[str, dict[str, list[Any]]]:
+    def load_dataset(name: str) -> dict[str, dict[str, Any]]:
         assert name == HUB
         split = {"img": [Image.fromarray(picture(row)) for row in range(4)], "label": [3, 2, 1, 0]}
         return {"train": split, "test": split}
 
     monkeypatch.delenv(DATA_VARIABLE, raising=False)
-    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
     images = load_cifar10()
     assert images.test.labels.tolist() == [3, 2, 1, 0]
     np.testing.assert_array_equal(images.training.pixels[2], picture(2))
@@ -108,7 +108,7 @@ def test_data_that_is_nowhere_is_reported_with_both_cures(monkeypatch: pytest.Mo
         raise ConnectionError("name or service not known")
 
     monkeypatch.delenv(DATA_VARIABLE, raising=False)
-    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=unreachable))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=unreachable))
     cures = r"put cifar10/train\*.parquet and cifar10/test\*.parquet into the folder .*, or let this machine reach"
     with pytest.raises(DataNotFoundError, match=cures):
         load_cifar10()

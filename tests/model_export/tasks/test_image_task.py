@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 
 from model_export.errors import DataError, ExportError
 from model_export.tasks.image_set import ImageSet
@@ -51,6 +52,7 @@ class Written(NamedTuple):
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    torch.set_num_threads(1)  # what is done for each test comes too late for this
     repository = tmp_path_factory.mktemp("repository")
     return Written(repository, GRATINGS.export(repository, seed=0))
 

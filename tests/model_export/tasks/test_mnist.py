@@ -2,9 +2,11 @@ import gzip
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from model_export.errors import DataError, DataNotFoundError
@@ -13,7 +15,7 @@ from model_export.tasks.idx import read_idx
 from model_export.tasks.mnist import FILES, HUB, MNIST, load_mnist
 
 
-def write_idx(file: Path, array: np.ndarray) -> Path:  # type: ignore[type-arg]
+def write_idx(file: Path, array: NDArray[Any]) -> Path:
     sizes = np.array(array.shape, ">u4").tobytes()
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(gzip.compress(bytes((0, 0, 8, array.ndim)) + sizes + array.astype(np.uint8).tobytes()))
@@ -77,12 +79,12 @@ def test_the_hub_serves_where_no_local_file_is(monkeypatch: pytest.MonkeyPatch) 
     split = {"image": pictures, "label": [7, 0, 1, 2]}
     asked = []
 
-    def load_dataset(name: str) -> dict[str, dict[str, list[object]]]:
+    def load_dataset(name: str) -> dict[str, dict[str, Any]]:
         asked.append(name)
-        return {"train": split, "test": split}  # type: ignore[dict-item]
+        return {"train": split, "test": split}
 
     monkeypatch.delenv(DATA_VARIABLE, raising=False)
-    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
     digits = load_mnist()
     assert asked == [HUB]
     assert digits.training.labels.tolist() == [7, 0, 1, 2]
@@ -94,10 +96,10 @@ def test_data_that_is_nowhere_is_reported_with_every_cure(monkeypatch: pytest.Mo
         raise ConnectionError("name or service not known")
 
     monkeypatch.delenv(DATA_VARIABLE, raising=False)
-    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=unreachable))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=unreachable))
     with pytest.raises(DataNotFoundError, match=r"put mnist/train-images.* into the folder .* reach the Hugging Face"):
         load_mnist()
-    monkeypatch.setitem(sys.modules, "datasets", None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(DataNotFoundError, match="pip install datasets"):
         load_mnist()
 

@@ -1,5 +1,8 @@
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from model_export.errors import DataError
 from model_export.training.images import Images
@@ -15,7 +18,7 @@ from tests.model_export.gratings import gratings
         (np.zeros((0, 4, 4, 3), np.uint8), "give at least one"),
     ],
 )
-def test_what_is_no_image_is_refused(pixels: np.ndarray, complaint: str) -> None:  # type: ignore[type-arg]
+def test_what_is_no_image_is_refused(pixels: NDArray[Any], complaint: str) -> None:
     with pytest.raises(DataError, match=complaint):
         Images(pixels, np.zeros(len(pixels), np.int64))
 
@@ -28,7 +31,7 @@ def test_what_is_no_image_is_refused(pixels: np.ndarray, complaint: str) -> None
         (np.array([0, -1]), "the label of image 1 is -1"),
     ],
 )
-def test_labels_that_are_no_classes_are_refused(labels: np.ndarray, complaint: str) -> None:  # type: ignore[type-arg]
+def test_labels_that_are_no_classes_are_refused(labels: NDArray[Any], complaint: str) -> None:
     with pytest.raises(DataError, match=complaint):
         Images(np.zeros((2, 4, 4, 3), np.uint8), labels)
 
