@@ -23,7 +23,7 @@ from model_export.training.architecture import Architecture
 from model_export.training.augmentation import Augmentation
 from model_export.training.image_training import ImageTraining
 from model_export.training.images import Images
-from model_export.training.schedule import Schedule
+from model_export.training.schedule import DEFAULT_LAMBDA, Schedule
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 HUB = "uoft-cs/cifar10"
@@ -86,7 +86,7 @@ CIFAR10 = ImageTask(
     training=ImageTraining(
         Architecture("convolutional", (16, 32, 64)),
         Augmentation(shift=4, flip=True),
-        epochs=20,
+        epochs=15,
         learning_rate=5e-3,
         dreg=Schedule(1e-6),
     ),
@@ -102,9 +102,10 @@ CIFAR10_MLP = ImageTask(
     training=ImageTraining(
         Architecture("dense", (128, 128)),
         Augmentation(shift=2, flip=True),
-        epochs=20,
+        epochs=30,
         learning_rate=1e-3,
-        dreg=Schedule(1e-4),
+        dreg=Schedule(DEFAULT_LAMBDA),
+        batch_size=128,
     ),
     resize="crop",
 )

@@ -22,7 +22,7 @@ from model_export.training.standardiser import PixelStandardiser
 from service.inputs import Channel, ImageInput
 from service.manifest import JacobianKind, Training
 
-_SIGNATURE_ROWS = 10_000
+_SIGNATURE_ROWS = 5_000
 """Training images that the signature is fitted to, at most: it has no more parameters than these can settle."""
 
 _PARITY_ROWS = 256
