@@ -59,7 +59,7 @@ MNIST = ImageTask(
     training=ImageTraining(
         Architecture("convolutional", (8, 16, 32)),
         Augmentation(shift=2, flip=False),
-        epochs=8,
+        epochs=6,
         learning_rate=5e-3,
         dreg=Schedule(1e-6),
     ),
