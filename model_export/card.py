@@ -61,7 +61,7 @@ def _taken(taken: Input) -> Table:
             rows.add_row(*map(Text, (taken.example, f"{taken.max_tokens} tokens", embedding)))
         case ImageInput():
             size = f"{taken.width} × {taken.height} (width × height)"
-            rows = Table("channel", "mean ± deviation", title=f"images of {size}, others: {taken.resize}")
+            rows = Table(f"images of {size}, others: {taken.resize}", "mean ± deviation")
             for channel in taken.channels:
                 rows.add_row(Text(channel.name), Text(f"{channel.mean:.4g} ± {channel.standard_deviation:.4g}"))
     return rows
