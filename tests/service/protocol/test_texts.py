@@ -72,10 +72,12 @@ def test_answers_are_the_models_own_and_sensitivities_are_the_embedding_s(servic
 
 def test_which_texts_were_cut_is_told_by_row_and_counted(service: Service) -> None:
     fits, cut = "good " * (MAX_TOKENS - 2), "good " * (MAX_TOKENS - 1)
+    series = "chainzrule_altered_rows_total{model=reviews,version=1}"
+    before = service.samples()[series]
     found = [prediction["truncated"] for prediction in predict(service, cut, fits, FILM, cut)]
     assert found == [True, False, False, True]
-    (first,) = predict(service, FILM)
-    assert first["truncated"] is False
+    assert predict(service, FILM)[0]["truncated"] is False  # nothing is left of the request before
+    assert service.samples()[series] == before + 2
 
 
 def test_a_text_of_a_megabyte_is_cut_and_answered_as_its_beginning_is(service: Service) -> None:
