@@ -86,7 +86,7 @@ CIFAR10 = ImageTask(
     training=ImageTraining(
         Architecture("convolutional", (16, 32, 64)),
         Augmentation(shift=4, flip=True),
-        epochs=15,
+        epochs=12,
         learning_rate=5e-3,
         dreg=Schedule(1e-6),
     ),
