@@ -5,28 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from model_export.errors import DataError
-from model_export.graph.calibration import calibrate_network
-from model_export.graph.evaluation import evaluate, run_graph
-from model_export.graph.onnx_writer import export_graph
-from model_export.graph.verification import CONVOLUTIONAL_TOLERANCE
+from model_export.export import Data, Labelled, export
+from model_export.graph.publication import ModelCard
 from model_export.graph.version_folder import free_version, next_version
 from model_export.tasks.image_set import ImageSet
-from model_export.tasks.publication import ModelCard, publish
 from model_export.training.image_training import ImageTraining
-from model_export.training.images import Images
 from model_export.training.standardiser import PixelStandardiser
 from service.inputs import Channel, ImageInput
 from service.manifest import JacobianKind, Training
-
-_SIGNATURE_ROWS = 5_000
-"""Training images that the signature is fitted to, at most: it has no more parameters than these can settle."""
-
-_PARITY_ROWS = 256
-"""Calibration images that the graph is compared with the network on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,30 +60,17 @@ class ImageTask(ModelCard):
             )
         training, held_out = images.training.hold_out(self.calibration_share, seed)
         trained = self.training.fit(training, len(self.classes), seed=seed, progress=progress)
-        calibration = calibrate_network(
+        return export(
+            trained.network,
             trained.standardiser,
-            trained.network,
-            _some(training, _SIGNATURE_ROWS, seed),
-            held_out.pixels,
-            held_out.labels,
-            len(self.classes),
-            self.jacobian,
-            self.review_risk,
-            self.reject_risk,
-        )
-        inputs = self._describe(trained.standardiser, images.training)
-        usual = held_out.pixels[:_PARITY_ROWS]
-        graph = export_graph(calibration.scorer, inputs.tensor, usual, CONVOLUTIONAL_TOLERANCE)
-        return publish(
-            repository,
-            version,
-            self,
-            self.classes,
-            inputs,
-            calibration,
-            trained.network,
-            self.training.architecture.activation_in_words,
-            Training(
+            Data(*(Labelled(part.pixels, part.labels) for part in (training, held_out, images.test))),
+            repository=repository,
+            version=version,
+            card=self,
+            classes=self.classes,
+            inputs=describe_images(trained.standardiser, self.resize),
+            activation=self.training.architecture.activation_in_words,
+            training=Training(
                 data=f"{self.data}, {images.extent}",
                 rows=trained.training_rows,
                 validation_rows=trained.validation_rows,
@@ -104,27 +78,27 @@ class ImageTask(ModelCard):
                 dreg=str(self.training.dreg),
                 epochs=trained.epochs,
             ),
-            evaluate(run_graph(graph, images.test.pixels), images.test.labels, training.labels),
-            graph,
-        )
-
-    def _describe(self, standardiser: PixelStandardiser, images: Images) -> ImageInput:
-        """Return the images' size and channels as the training images have them."""
-        _, height, width, channels = images.pixels.shape
-        mode: Literal["L", "RGB"] = "L" if channels == 1 else "RGB"
-        units = zip(standardiser.mean.tolist(), standardiser.deviation.tolist(), strict=True)
-        return ImageInput(
-            height=height,
-            width=width,
-            mode=mode,
-            channels=tuple(
-                Channel(name=name, mean=mean, standard_deviation=deviation)
-                for name, (mean, deviation) in zip(ImageInput.MODES[mode], units, strict=True)
-            ),
-            resize=self.resize,
+            jacobian=self.jacobian,
         )
 
 
-def _some(images: Images, count: int, seed: int) -> NDArray[np.uint8]:
-    """Return at most `count` of the images, drawn by seed."""
-    return images.pixels[np.random.default_rng(seed).permutation(len(images))[:count]]
+def describe_images(standardiser: PixelStandardiser, resize: Literal["refuse", "stretch", "crop"]) -> ImageInput:
+    """Return the size and channels of the images that a standardiser was fitted to.
+
+    Args:
+        standardiser: fitted to the training images.
+        resize: what becomes of a picture of another size, see `ImageInput`.
+    """
+    height, width = standardiser.size
+    mode: Literal["L", "RGB"] = "L" if len(standardiser.mean) == 1 else "RGB"
+    units = zip(standardiser.mean.tolist(), standardiser.deviation.tolist(), strict=True)
+    return ImageInput(
+        height=height,
+        width=width,
+        mode=mode,
+        channels=tuple(
+            Channel(name=name, mean=mean, standard_deviation=deviation)
+            for name, (mean, deviation) in zip(ImageInput.MODES[mode], units, strict=True)
+        ),
+        resize=resize,
+    )
