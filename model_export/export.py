@@ -11,7 +11,6 @@ from model_export.graph.calibration import calibrate_network
 from model_export.graph.evaluation import evaluate, run_graph
 from model_export.graph.onnx_writer import export_graph
 from model_export.graph.publication import ModelCard, publish
-from model_export.graph.verification import CONVOLUTIONAL_TOLERANCE, TOLERANCE
 from model_export.training.standardiser import InputStandardiser
 from service.inputs import ImageInput, TableInput
 from service.manifest import JacobianKind, Training
@@ -82,8 +81,7 @@ def export(
         card.review_risk,
         card.reject_risk,
     )
-    tolerance = CONVOLUTIONAL_TOLERANCE if isinstance(inputs, ImageInput) else TOLERANCE
-    graph = export_graph(calibration.scorer, inputs.tensor, _as_sent(data.calibration.rows), tolerance)
+    graph = export_graph(calibration.scorer, inputs.tensor, _as_sent(data.calibration.rows))
     scores = run_graph(graph, _as_sent(data.test.rows))
     return publish(
         repository,

@@ -11,7 +11,6 @@ from model_export.graph.publication import ModelCard
 from model_export.graph.version_folder import free_version, next_version
 from model_export.tasks.image_set import ImageSet
 from model_export.training.image_training import ImageTraining
-from model_export.training.images import Images
 from model_export.training.standardiser import PixelStandardiser
 from service.inputs import Channel, ImageInput
 from service.manifest import JacobianKind, Training
@@ -61,16 +60,15 @@ class ImageTask(ModelCard):
             )
         training, held_out = images.training.hold_out(self.calibration_share, seed)
         trained = self.training.fit(training, len(self.classes), seed=seed, progress=progress)
-        parts = (Labelled(part.pixels, part.labels) for part in (training, held_out, images.test))
         return export(
             trained.network,
             trained.standardiser,
-            Data(*parts),
+            Data(*(Labelled(part.pixels, part.labels) for part in (training, held_out, images.test))),
             repository=repository,
             version=version,
             card=self,
             classes=self.classes,
-            inputs=self._describe(trained.standardiser, images.training),
+            inputs=describe_images(trained.standardiser, self.resize),
             activation=self.training.architecture.activation_in_words,
             training=Training(
                 data=f"{self.data}, {images.extent}",
@@ -83,18 +81,24 @@ class ImageTask(ModelCard):
             jacobian=self.jacobian,
         )
 
-    def _describe(self, standardiser: PixelStandardiser, images: Images) -> ImageInput:
-        """Return the images' size and channels as the training images have them."""
-        _, height, width, channels = images.pixels.shape
-        mode: Literal["L", "RGB"] = "L" if channels == 1 else "RGB"
-        units = zip(standardiser.mean.tolist(), standardiser.deviation.tolist(), strict=True)
-        return ImageInput(
-            height=height,
-            width=width,
-            mode=mode,
-            channels=tuple(
-                Channel(name=name, mean=mean, standard_deviation=deviation)
-                for name, (mean, deviation) in zip(ImageInput.MODES[mode], units, strict=True)
-            ),
-            resize=self.resize,
-        )
+
+def describe_images(standardiser: PixelStandardiser, resize: Literal["refuse", "stretch", "crop"]) -> ImageInput:
+    """Return the size and channels of the images that a standardiser was fitted to.
+
+    Args:
+        standardiser: fitted to the training images.
+        resize: what becomes of a picture of another size, see `ImageInput`.
+    """
+    height, width = standardiser.size
+    mode: Literal["L", "RGB"] = "L" if len(standardiser.mean) == 1 else "RGB"
+    units = zip(standardiser.mean.tolist(), standardiser.deviation.tolist(), strict=True)
+    return ImageInput(
+        height=height,
+        width=width,
+        mode=mode,
+        channels=tuple(
+            Channel(name=name, mean=mean, standard_deviation=deviation)
+            for name, (mean, deviation) in zip(ImageInput.MODES[mode], units, strict=True)
+        ),
+        resize=resize,
+    )
