@@ -59,7 +59,7 @@ MNIST = ImageTask(
     training=ImageTraining(
         Architecture("convolutional", (8, 16, 32)),
         Augmentation(shift=2, flip=False),
-        epochs=6,
+        epochs=8,
         learning_rate=5e-3,
         dreg=Schedule(1e-6),
     ),
