@@ -1,12 +1,58 @@
-"""One ChainzRule layer: a linear map, then an activation that hands its derivative out."""
+"""Layers that hand their derivatives out, so that a network's Jacobian costs no second pass."""
+
+from abc import ABC, abstractmethod
+from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
 from model_export.chainzrule.activation import Activation
 
+Record: TypeAlias = Any
+"""What a layer's pullback needs of its forward pass: a tensor or a tuple, as the layer likes it."""
 
-class ChainzRuleLayer(nn.Module):
-    """h = φ(W x + b), returned with d = φ'(W x + b), so that its Jacobian diag(d) W costs nothing more.
+
+class Layer(nn.Module, ABC):
+    """One hidden layer. Rows are [N, …]; a batch of cotangents may stand before, [K', N, …]."""
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> tuple[Tensor, Record]:
+        """Return the layer's value for x, and the record that the other methods take."""
+
+    @abstractmethod
+    def pullback(self, cotangent: Tensor, record: Record) -> Tensor:
+        """Return uᵀJ for cotangents u of the layer's value, of the shape of its input."""
+
+    @abstractmethod
+    def squared_norms(self, record: Record) -> tuple[Tensor, ...]:
+        """Return ‖J_l‖²_F [N] of what is learnt here, for each layer within."""
+
+    @abstractmethod
+    def derivatives(self, record: Record) -> tuple[Tensor, ...]:
+        """Return φ' of each activation in here, from the input on."""
+
+
+class FixedLayer(Layer):
+    """A layer that learns nothing and has no activation; its record is empty."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Record]:
+        """Return the layer's value, and nothing to remember."""
+        return self.apply_to(x), ()
+
+    @abstractmethod
+    def apply_to(self, x: Tensor) -> Tensor:
+        """Return the layer's value for x."""
+
+    def squared_norms(self, _record: Record) -> tuple[Tensor, ...]:
+        """Return nothing: there is nothing to penalise."""
+        return ()
+
+    def derivatives(self, _record: Record) -> tuple[Tensor, ...]:
+        """Return nothing: there is no activation."""
+        return ()
+
+
+class ChainzRuleLayer(Layer):
+    """h = φ(W x + b), its record d = φ'(W x + b), so that its Jacobian diag(d) W costs nothing more.
 
     Args:
         inputs: width of x.
@@ -23,3 +69,18 @@ class ChainzRuleLayer(nn.Module):
         """Return h and d, both [N, outputs], for x [N, inputs]."""
         value, derivative = self.activation(self.linear(x))
         return value, derivative
+
+    def pullback(self, cotangent: Tensor, record: Tensor) -> Tensor:
+        """Return (u ⊙ d) W."""
+        return (cotangent * record) @ self.linear.weight
+
+    def squared_norms(self, record: Tensor) -> tuple[Tensor, ...]:
+        """Return ‖diag(d) W‖²_F = Σ_i d_i² ‖W_{i,:}‖², [N]."""
+        return (record.square() @ self.linear.weight.square().sum(1),)
+
+    def derivatives(self, record: Tensor) -> tuple[Tensor, ...]:
+        """Return d."""
+        return (record,)
+
+    def __str__(self) -> str:
+        return f"dense {self.linear.in_features} → {self.linear.out_features}"

@@ -5,14 +5,14 @@ from torch import Tensor, nn
 
 
 class Polynomial(nn.Module):
-    """φ_i(z) = Σ_k c[k, i] z^k for neuron i, and φ_i'(z) beside it.
+    """φ_i(z) = Σ_k c[k, i] z^k for neuron (or channel) i, and φ_i'(z) beside it.
 
     It starts as z + curvature·z² + curvature/10·z³ (higher terms zero), for every neuron alike. The start decides how
     much a derivative can say later: near the identity φ' is nearly constant and stays so through training; with
     real curvature φ' is one-to-one over the data and tells where in the input space a row lies.
 
     Args:
-        width: number of neurons.
+        width: number of neurons, or of channels.
         degree: degree of the polynomial, at least 1.
         curvature: the starting c[2].
 
@@ -34,8 +34,8 @@ class Polynomial(nn.Module):
         return self.coefficients.shape[0] - 1
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Return φ(z) and φ'(z), both [N, width], by one Horner scheme for the two."""
-        *lower, leading = self.coefficients.unbind(0)
+        """Return φ(z) and φ'(z), both [N, width] or [N, width, …] as z is, by one Horner scheme for the two."""
+        *lower, leading = self.coefficients.reshape(*self.coefficients.shape, *[1] * (z.dim() - 2)).unbind(0)
         *lower, last = lower
         value, derivative = leading * z + last, leading
         for coefficient in reversed(lower):
