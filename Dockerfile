@@ -9,6 +9,12 @@ RUN /opt/venv/bin/pip install --no-cache-dir --require-hashes --requirement /req
  && rm -rf pip* setuptools* pkg_resources _distutils_hack distutils-precedence.pth \
     onnxruntime/tools onnxruntime/transformers onnxruntime/quantization onnxruntime/datasets onnxruntime/backend \
     onnxruntime/capi/libonnxruntime.so.* \
+ # And what `tokenizers` would fetch from a hub with: a model's tokenizer lies in its folder.
+    huggingface_hub* hf_xet* fsspec* filelock* tqdm* httpx2* httpcore2* truststore* yaml _yaml PyYAML* pyyaml* \
+ # Of Pillow what neither PNG nor JPEG needs.
+    PIL/_avif.* PIL/_webp.* PIL/_imagingft.* PIL/_imagingcms.* PIL/_imagingtk.* pillow.libs/libavif* pillow.libs/libwebp* \
+    pillow.libs/libsharpyuv* pillow.libs/libfreetype* pillow.libs/libharfbuzz* pillow.libs/libbrotli* \
+    pillow.libs/liblcms2* pillow.libs/libpng16* \
  && find . -type d -name tests -prune -exec rm -rf {} +
 
 FROM python:3.11-slim

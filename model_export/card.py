@@ -4,6 +4,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from service.inputs import ImageInput, Input, TableInput, TextInput
 from service.manifest import Level, Manifest
 
 
@@ -36,18 +37,34 @@ def card(manifest: Manifest) -> Group:
     }.items():
         facts.add_row(Text(name, style="bold"), Text(value))
 
-    features = Table("feature", "unit", "range in training", "mean ± deviation", "null")
-    for feature in manifest.table.features:
-        cells = (
-            feature.name,
-            feature.unit or "",
-            f"{feature.minimum:g} … {feature.maximum:g}",
-            f"{feature.mean:.4g} ± {feature.standard_deviation:.4g}",
-            "accepted" if feature.may_be_missing else "refused",
-        )
-        features.add_row(*map(Text, cells))
     title = Text(f"{manifest.name} version {manifest.version}", style="bold cyan")
-    return Group(title, Text(manifest.description), "", facts, "", features)
+    return Group(title, Text(manifest.description), "", facts, "", _taken(manifest.input))
+
+
+def _taken(taken: Input) -> Table:
+    """Return what a model takes, as a table."""
+    match taken:
+        case TableInput():
+            rows = Table("feature", "unit", "range in training", "mean ± deviation", "null")
+            for feature in taken.features:
+                cells = (
+                    feature.name,
+                    feature.unit or "",
+                    f"{feature.minimum:g} … {feature.maximum:g}",
+                    f"{feature.mean:.4g} ± {feature.standard_deviation:.4g}",
+                    "accepted" if feature.may_be_missing else "refused",
+                )
+                rows.add_row(*map(Text, cells))
+        case TextInput():
+            rows = Table("text", "cut after", "embedding")
+            cells = (taken.example, f"{taken.max_tokens} tokens", f"{taken.encoder}, {taken.dimensions} dimensions")
+            rows.add_row(*map(Text, cells))
+        case ImageInput():
+            size = f"{taken.width} × {taken.height} (width × height)"
+            rows = Table("channel", "mean ± deviation", title=f"images of {size}, others: {taken.resize}")
+            for channel in taken.channels:
+                rows.add_row(Text(channel.name), Text(f"{channel.mean:.4g} ± {channel.standard_deviation:.4g}"))
+    return rows
 
 
 def _promise(level: Level) -> str:

@@ -43,6 +43,7 @@ def create_app(core: Core, member: Member | None = None) -> FastAPI:
             with suppress(asyncio.CancelledError):
                 await following
         core.engine.close()
+        core.decoders.close()
         if member is not None:
             await member.leave()
         for end in at_the_end:
@@ -60,6 +61,7 @@ def create_app(core: Core, member: Member | None = None) -> FastAPI:
     )
     exchange = Exchange(
         core.engine,
+        core.decoders,
         core.loop_time,
         core.metrics,
         core.recent,
@@ -69,7 +71,7 @@ def create_app(core: Core, member: Member | None = None) -> FastAPI:
     )
     # Before the others, one of which would take its paths for names.
     app.include_router(feedback_router(core, core.feedback.judge if member is None else member.judge))
-    app.include_router(predict_router(core.repository, exchange, settings.max_rows))
+    app.include_router(predict_router(core.repository, exchange, core.row_limits))
     app.include_router(recent_router(core.recent, settings.workers))
     app.include_router(open_inference_router(core, exchange))
     if settings.repository_keys:

@@ -5,11 +5,13 @@ import logging
 from functools import partial
 from typing import NamedTuple
 
+from service.inference.decoders import Decoders
 from service.inference.engine import Engine, Limits
 from service.inference.health import Health
 from service.inference.loop_time import LoopTime
 from service.inference.model import Model
 from service.inference.repository import Repository
+from service.inference.rows import RowLimits
 from service.inference.threads import available_cores
 from service.monitoring.feedback import Feedback
 from service.monitoring.metrics import Metrics
@@ -25,11 +27,17 @@ class Core(NamedTuple):
     settings: Settings
     repository: Repository
     engine: Engine
+    decoders: Decoders
     loop_time: LoopTime
     metrics: Metrics
     recent: RecentRows
     feedback: Feedback
     health: Health
+
+    @property
+    def row_limits(self) -> RowLimits:
+        """What may be in one request."""
+        return RowLimits(self.settings.max_rows, self.settings.max_image_pixels)
 
 
 def make_core(settings: Settings) -> Core:
@@ -51,10 +59,11 @@ def make_core(settings: Settings) -> Core:
     )
     engine = Engine(limits, metrics.record_batch)
     metrics.watch(engine)
+    decoders = Decoders(threads, settings.deadline_seconds, settings.max_body_bytes)
     loop_time = LoopTime(settings.deadline_seconds)
     feedback = Feedback(settings.feedback_rows, metrics)
-    health = Health(repository, engine, loop_time)
-    return Core(settings, repository, engine, loop_time, metrics, RecentRows(), feedback, health)
+    health = Health(repository, engine, decoders, loop_time)
+    return Core(settings, repository, engine, decoders, loop_time, metrics, RecentRows(), feedback, health)
 
 
 async def follow_repository(core: Core) -> None:

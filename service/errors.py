@@ -93,6 +93,24 @@ class NonFiniteValueError(ServiceError):
     code = "non_finite_value"
 
 
+class EmptyTextError(ServiceError):
+    """There is nothing to read in a text."""
+
+    code = "empty_text"
+
+
+class InvalidImageError(ServiceError):
+    """An image is broken, or not one that the model takes."""
+
+    code = "invalid_image"
+
+
+class TooManyPixelsError(ServiceError):
+    """The images of a request are over the limit in pixels."""
+
+    code = "too_many_pixels"
+
+
 class BodyTooLargeError(ServiceError):
     """The body is over the limit in bytes."""
 

@@ -158,6 +158,7 @@ class Evaluation(Part):
     accuracy: float
     majority_accuracy: float = Field(description="of always naming the commonest training class")
     log_loss: float
+    mean_absolute_error: float | None = Field(None, description="of ordinal models: of the label, in levels")
     mean_reliability: float = Field(description="to be compared with accuracy")
     error_auroc: float | None = Field(
         description="chance that a wrong row has lower reliability than a right one; null where none is wrong"

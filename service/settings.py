@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=4 * 2**20, ge=1024)
     """Largest request body, before and after inflating."""
 
+    max_image_pixels: int = Field(default=16 * 2**20, ge=1)
+    """Most pixels of one request's images together, each as its header says and as the model takes it."""
+
     max_header_bytes: int = Field(default=32 * 2**10, ge=1024)
     """Largest request line and headers together."""
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from model_export.graph.calibration import Calibration, calibrate
 from model_export.tasks.table_task import TableTask
-from model_export.training import ChainzRuleClassifier
+from model_export.training import ChainzRuleClassifier, ChainzRuleOrdinalClassifier
 
 # A landing must not hang on a lucky draw; at a desk every run draws anew.
 settings.register_profile("desk", deadline=None)
@@ -76,6 +76,31 @@ PLANT = TableTask(
 class Exported(NamedTuple):
     repository: Path
     folder: Path
+
+
+def load_grades() -> pd.DataFrame:
+    """The same table; its grade counts from 1 as stars do, and follows the score behind the three classes."""
+    features, labels = make_table(900, seed=4)
+    return features.assign(stars=labels.map({"low": 1, "medium": 2, "high": 3}))
+
+
+STARS = TableTask(
+    name="stars",
+    description="Stars of a made-up plant's output",
+    data="generated",
+    load=load_grades,
+    target="stars",
+    class_names={1: "1 star", 2: "2 stars", 3: "3 stars"},
+    units=dict.fromkeys(FEATURES),
+    estimator=ChainzRuleOrdinalClassifier((16, 12), max_epochs=40, patience=10),
+)
+
+
+@pytest.fixture(scope="session")
+def ordinal(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """Version 1 of the ordinal model "stars". Not to be written to."""
+    repository = tmp_path_factory.mktemp("repository")
+    return Exported(repository, STARS.export(repository, seed=0))
 
 
 @pytest.fixture(scope="session")

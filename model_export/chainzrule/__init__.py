@@ -18,6 +18,7 @@ from model_export.chainzrule.normalisation import Normalised
 from model_export.chainzrule.polynomial import Polynomial
 from model_export.chainzrule.pooling import AveragePool, Flatten, GlobalAveragePool
 from model_export.chainzrule.residual import Residual
+from model_export.chainzrule.tangents import Tangents
 
 __all__ = [
     "ACTIVATIONS",
@@ -39,6 +40,7 @@ __all__ = [
     "Record",
     "Relu",
     "Residual",
+    "Tangents",
     "Tanh",
     "Trace",
     "dreg_penalty",

@@ -39,20 +39,21 @@ class ConvolutionalLayer(Layer):
 
     def pullback(self, cotangent: Tensor, record: Tensor) -> Tensor:
         """Return u ⊙ d, convolved with the transposed kernel."""
-        return over_rows(self._transposed, cotangent * record)
+        return over_rows(self.transposed, cotangent * record)
 
     def squared_norms(self, record: Tensor) -> tuple[Tensor, ...]:
         """Return ‖J_l‖²_F [N]: d² at each place times the squared weights of the taps that lie within the image."""
         weight = self.convolution.weight
         everywhere = weight.new_ones(1, weight.shape[1], *record.shape[-2:])
-        taps = conv2d(everywhere, weight.square(), padding=self.convolution.padding)  # type: ignore[arg-type]
+        taps = conv2d(everywhere, weight.square(), padding=self.convolution.padding)
         return ((record.square() * taps).flatten(1).sum(1),)
 
     def derivatives(self, record: Tensor) -> tuple[Tensor, ...]:
         """Return d."""
         return (record,)
 
-    def _transposed(self, images: Tensor) -> Tensor:
+    def transposed(self, images: Tensor) -> Tensor:
+        """Return images [N, outputs, height, width] convolved with the transposed kernel."""
         transposed: Tensor = conv_transpose2d(images, self.convolution.weight, padding=self.convolution.padding)  # type: ignore[arg-type]
         return transposed
 

@@ -12,6 +12,7 @@ from model_export.chainzrule.network import Network
 from model_export.chainzrule.normalisation import Normalised
 from model_export.chainzrule.pooling import AveragePool, GlobalAveragePool
 from model_export.chainzrule.residual import Residual
+from model_export.chainzrule.tangents import Tangents
 
 
 class ConvolutionalNetwork(Network):
@@ -19,7 +20,7 @@ class ConvolutionalNetwork(Network):
 
     Each stage widens by one convolution and has a residual block of two more; between stages an average over squares of
     side 2. A mean over the image and a linear head end it. Every convolution is 3 × 3, batch-normalised, with an
-    activation a channel.
+    activation a channel; a polynomial goes on as its tangents beyond three deviations.
 
     Args:
         shape: channels, height and width of an image.
@@ -51,8 +52,10 @@ class ConvolutionalNetwork(Network):
             )
 
         def layer(before: int, after: int) -> Layer:
-            shape_of = make_activation(activation, after, degree=degree, curvature=curvature)
-            return ConvolutionalLayer(before, after, Normalised(after, shape_of))
+            curve = make_activation(activation, after, degree=degree, curvature=curvature)
+            if activation == "polynomial":
+                curve = Tangents(curve)
+            return ConvolutionalLayer(before, after, Normalised(after, curve))
 
         hidden: list[Layer] = []
         for stage, (before, after) in enumerate(pairwise((inputs, *channels))):

@@ -1,8 +1,8 @@
 """Jacobians from the derivatives that a forward pass has already made.
 
 In a network of dense layers the Jacobian of the logits by the input is
-J(x) = W_L diag(d_{L-1}) W_{L-1} … diag(d_1) W_1, [N, K, n_0]. Everything here is plain multiplication, so that it exports
-to any runtime. Without hidden layers J is the same for every row, and stands for all of them with N = 1.
+J(x) = W_L diag(d_{L-1}) W_{L-1} … diag(d_1) W_1, [N, K, n_0]. Everything here is plain multiplication, so that it
+exports to any runtime. Without hidden layers J is the same for every row, and stands for all of them with N = 1.
 """
 
 from collections.abc import Callable, Sequence

@@ -68,6 +68,17 @@ class Network(nn.Module):
         """Return φ' of every activation, from the input on; [N, n] each, or [N, channels, height, width]."""
         return tuple(d for layer, record in zip(self.layers, records, strict=True) for d in layer.derivatives(record))
 
+    def fingerprint(self, records: Sequence[Record]) -> tuple[Tensor, Tensor]:
+        """Return the `summary` of the first activation's derivatives and of the last one's, which tell rows apart.
+
+        Raises:
+            ValueError: if there is no activation.
+        """
+        derivatives = self.derivatives(records)
+        if not derivatives:
+            raise ValueError("a network without activations has a constant Jacobian, and no signature")
+        return summary(derivatives[0]), summary(derivatives[-1])
+
     def squared_norms(self, records: Sequence[Record]) -> tuple[Tensor, ...]:
         """Return ‖J_l‖²_F for each layer that learns something, [N] each; of the head, last, a scalar for all rows."""
         norms = (n for layer, record in zip(self.layers, records, strict=True) for n in layer.squared_norms(record))

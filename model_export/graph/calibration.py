@@ -1,4 +1,4 @@
-"""From a fitted estimator and held-out rows to a scorer."""
+"""From a trained network and held-out rows to a scorer."""
 
 from copy import deepcopy
 from typing import Any, NamedTuple
@@ -8,9 +8,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from model_export.chainzrule import tail_ratio
+from model_export.chainzrule import CumulativeHead, Network, tail_ratio
 from model_export.errors import DataError
-from model_export.graph.scorer import Scorer, walk_back
+from model_export.graph.decision import decide, walk_back
+from model_export.graph.folding import folded
+from model_export.graph.scorer import Scorer
 from model_export.reliability import Confidence, ConformalScale, Signature, TailScale, fit_temperature
 from model_export.reliability.confidence import log_odds
 from model_export.reliability.conformal import false_alarm_rate
@@ -23,11 +25,15 @@ from model_export.reliability.thresholds import (
     selective_levels,
 )
 from model_export.training import ChainzRuleClassifier
+from model_export.training.standardiser import InputStandardiser
 from model_export.training.table import read_table
 from service.manifest import JacobianKind, OutOfDistribution, Reference, Thresholds
 
 _FEWEST_PAIR_ROWS = 20
 """A class pair seen less often than this is normalised by the mean over all pairs."""
+
+_ROWS_AT_A_TIME = 512
+"""Rows surveyed together: images take much memory in float64."""
 
 
 class Calibration(NamedTuple):
@@ -46,59 +52,97 @@ def calibrate(
     review_risk: float = REVIEW_RISK,
     reject_risk: float = REJECT_RISK,
 ) -> Calibration:
-    """Return the scorer (float64) and reference figures of a fitted estimator, calibrated on rows it has never seen.
-
-    One half of these rows is kept from whatever makes up the reliability, to test its levels on: see
-    `model_export.reliability.thresholds`. A class may be absent from the calibration rows; whatever is said of its
-    rows then rests on the others, and pairs with it take the mean norm of all.
+    """Return the scorer (float64) and reference figures of a fitted estimator, see `calibrate_network`.
 
     Args:
         estimator: fitted.
-        training: the rows it was fitted on; the signature is fitted to them and the labels that the network gives them.
-        held_out: calibration rows; the p-values' scale and the mean norms are theirs, the temperature, the tail's scale
-            and the reliability one half's, the levels of reliability the other's.
+        training: the rows it was fitted on.
+        held_out: calibration rows.
         labels: the calibration rows' labels.
         jacobian: see `Scorer`.
         review_risk: largest share of wrong labels at or above the level `review`.
         reject_risk: the same of the level `reject`.
 
     Raises:
-        DataError: if there are too few calibration rows, one has a label that training did not have, or the risks are
-            no shares, the first below the second.
+        DataError: as `calibrate_network` does, or if a label is one that training did not have.
+    """
+    return calibrate_network(
+        estimator.standardiser_,
+        estimator.network_,
+        read_table(training),
+        read_table(held_out),
+        class_codes(estimator, labels),
+        len(estimator.classes_),
+        jacobian,
+        review_risk,
+        reject_risk,
+    )
+
+
+def calibrate_network(
+    standardiser: InputStandardiser,
+    network: Network,
+    training: NDArray[Any],
+    held_out: NDArray[Any],
+    codes: NDArray[np.int64],
+    classes: int,
+    jacobian: JacobianKind = "margin",
+    review_risk: float = REVIEW_RISK,
+    reject_risk: float = REJECT_RISK,
+) -> Calibration:
+    """Return the scorer (float64) and reference figures of a network, calibrated on rows it has never seen.
+
+    One half of these rows is kept from whatever makes up the reliability, to test its levels on: see
+    `model_export.reliability.thresholds`. A class may be absent from the calibration rows; whatever is said of its
+    rows then rests on the others, and pairs with it take the mean norm of all.
+
+    Args:
+        standardiser: of raw rows.
+        network: trained; its normalisation is folded into its weights first.
+        training: raw training rows [N, …], or some of them; the signature is fitted to them and the labels that the
+            network gives them.
+        held_out: raw calibration rows; the p-values' scale and the mean norms are theirs, the temperature, the tail's
+            scale and the reliability one half's, the levels of reliability the other's.
+        codes: the calibration rows' classes, as indices.
+        classes: K.
+        jacobian: see `Scorer`.
+        review_risk: largest share of wrong labels at or above the level `review`.
+        reject_risk: the same of the level `reject`.
+
+    Raises:
+        DataError: if there are too few calibration rows, the network has no signature, or the risks are no shares, the
+            first below the second.
     """
     check_risks(review_risk, reject_risk)
-    if not estimator.network_.hidden:
-        raise DataError("a network without hidden layers has a constant Jacobian, and no signature: give hidden_widths")
-    codes = class_codes(estimator, labels)
     fitting, testing = halves(len(codes))
-    standardiser = deepcopy(estimator.standardiser_).double()
-    network = deepcopy(estimator.network_).double()
+    standardiser, network = deepcopy(standardiser).double(), folded(network)
+    if not network.layers:
+        raise DataError("a network without hidden layers has a constant Jacobian, and no signature: give hidden_widths")
     with torch.no_grad():
-        seen = network.trace(standardiser(torch.from_numpy(read_table(training))))
-        trace = network.trace(standardiser(torch.from_numpy(read_table(held_out))))
-        signature = Signature.fit(seen.derivatives, seen.logits.argmax(1).numpy())
-        distances = signature(trace.derivatives)
+        seen = _survey(standardiser, network, jacobian, training)
+        found = _survey(standardiser, network, jacobian, held_out)
+        signature = Signature.fit(seen.fingerprint, seen.label.numpy())
+        distances = signature(found.fingerprint)
         scale = ConformalScale.fit(distances.numpy(), two_sided=False)
         tail = TailScale.fit(distances[fitting].numpy())
 
-        largest, classes = torch.topk(trace.logits, 2, dim=1)
-        label, runner_up = classes.unbind(1)
-        walk = walk_back(network, trace, jacobian, label, runner_up, largest[:, 0] - largest[:, 1])
-
-        temperature = fit_temperature(trace.logits[fitting].numpy(), codes[fitting])
-        confidence = log_odds(torch.softmax(trace.logits / temperature, 1).amax(1))
+        label, runner_up = found.label, found.runner_up
+        ordinal = isinstance(network.head, CumulativeHead)
+        temperature = fit_temperature(found.logits[fitting].numpy(), codes[fitting], ordinal=ordinal)
+        confidence = log_odds(decide(network, found.logits, temperature).certainty)
         wrong = label.numpy() != codes
-        correctness = Confidence.fit(confidence[fitting], ~wrong[fitting], len(estimator.classes_))
+        correctness = Confidence.fit(confidence[fitting], ~wrong[fitting], classes)
         reliability = correctness(confidence, tail(distances)).numpy()
-        mean_norms = _mean_norms(walk.norm, label, runner_up, len(estimator.classes_), pairwise=jacobian == "margin")
+        pairwise = jacobian == "margin" and not ordinal
+        mean_norms = _mean_norms(found.norm, label, runner_up, classes, pairwise=pairwise)
         scorer = Scorer(standardiser, network, jacobian, temperature, mean_norms, signature, scale, tail, correctness)
     judged = [Judged(reliability[half], wrong[half]) for half in (fitting, testing)]
     review, reject = selective_levels(judged[0], judged[1], (review_risk, reject_risk))
     alarms = false_alarm_rate(scale.smallest)
     reference = Reference(
         rows=len(codes),
-        jacobian_norm=walk.norm.mean().item(),
-        tail_ratio=tail_ratio(walk.norm / mean_norms[label, runner_up]),
+        jacobian_norm=found.norm.mean().item(),
+        tail_ratio=tail_ratio(found.norm / mean_norms[label, runner_up]),
         temperature=temperature,
         smallest_typicality=scale.smallest,
         reliability_weights=correctness.weights,
@@ -109,6 +153,28 @@ def calibrate(
         ),
     )
     return Calibration(scorer, reference)
+
+
+class _Survey(NamedTuple):
+    """What calibration needs of a network's view of rows."""
+
+    logits: Tensor
+    label: Tensor
+    runner_up: Tensor
+    norm: Tensor
+    fingerprint: tuple[Tensor, Tensor]
+
+
+def _survey(standardiser: InputStandardiser, network: Network, jacobian: JacobianKind, rows: NDArray[Any]) -> _Survey:
+    """Return the network's view of raw rows, of which it sees a few at a time."""
+    parts = []
+    for start in range(0, len(rows), _ROWS_AT_A_TIME):
+        trace = network.trace(standardiser(torch.from_numpy(rows[start : start + _ROWS_AT_A_TIME])))
+        decision = decide(network, trace.logits, 1.0)
+        norm = walk_back(network, trace, jacobian, decision).norm
+        parts.append((trace.logits, decision.label, decision.runner_up, norm, *network.fingerprint(trace.records)))
+    logits, label, runner_up, norm, first, last = (torch.cat(values) for values in zip(*parts, strict=True))
+    return _Survey(logits, label, runner_up, norm, (first, last))
 
 
 def class_codes(estimator: ChainzRuleClassifier, labels: ArrayLike) -> NDArray[np.int64]:

@@ -6,16 +6,18 @@ is constant is multiplied out beforehand. What it must equal is `Scorer`, which 
 """
 
 from copy import deepcopy
+from functools import partial
 from math import log
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from model_export.chainzrule import ChainzRuleLayer
+from model_export.chainzrule import CumulativeHead, Layer, Record, pull_back, summary
+from model_export.graph.flipped import flipped
 from model_export.graph.origin import through_origin
 from model_export.graph.scorer import Scorer, Scores
-from model_export.graph.verdict import ManyClasses, TwoClasses, Verdict
+from model_export.graph.verdict import Levels, ManyClasses, TwoClasses, Verdict
 from model_export.reliability import ConformalScale, TailScale
 from model_export.reliability.confidence import STRANGE
 from model_export.reliability.tail import SHARE
@@ -65,26 +67,26 @@ class CompactScorer(nn.Module):
 
     def __init__(self, scorer: Scorer) -> None:
         super().__init__()
-        network = through_origin(scorer.network)
-        two = scorer.jacobian == "margin" and network.head.out_features == 2
+        network = flipped(through_origin(scorer.network))
         self.standardiser = scorer.standardiser
         self.hidden = network.hidden
-        self.verdict = (TwoClasses if two else ManyClasses)(scorer, network.head)
+        self.verdict = _verdict(scorer, network.head)
         self.signature = scorer.signature
         self.strangeness = Strangeness(scorer.scale, scorer.tail)
         self.chance = scorer.confidence.weights[2]
 
     def forward(self, x: Tensor) -> Scores[Tensor]:
-        """Score raw rows x [N, n_0]; NaN marks a missing value."""
+        """Score raw rows x [N, …], as the standardiser takes them."""
         hidden = self.standardiser(x)
-        weights, derivatives = [], []
-        for module in self.hidden:
-            layer = cast("ChainzRuleLayer", module)
-            hidden, derivative = layer(hidden)
-            weights.append(layer.linear.weight)
-            derivatives.append(derivative)
-        verdict: Verdict = self.verdict(hidden, weights, derivatives)
-        typicality, half_trust = self.strangeness(self.signature(derivatives))
+        layers = [cast("Layer", module) for module in self.hidden]
+        records: list[Record] = []
+        derivatives: list[Tensor] = []
+        for layer in layers:
+            hidden, record = layer(hidden)
+            records.append(record)
+            derivatives += layer.derivatives(record)
+        verdict: Verdict = self.verdict(hidden, partial(pull_back, layers, records))
+        typicality, half_trust = self.strangeness(self.signature((summary(derivatives[0]), summary(derivatives[-1]))))
         certainty = torch.tanh(verdict.confidence)
         if self.chance != 0.5:
             certainty = certainty + (1 - 2 * self.chance)
@@ -97,8 +99,16 @@ class CompactScorer(nn.Module):
             typicality=typicality,
             # chance + (σ − chance)·trust, with 2σ = 1 + tanh.
             reliability=self.chance + certainty * half_trust,
-            sensitivity=verdict.walk.sensitivity,
+            sensitivity=self.standardiser.gradient(verdict.walk.sensitivity),
+            expected_level=verdict.expected_level,
         )
+
+
+def _verdict(scorer: Scorer, head: nn.Linear | CumulativeHead) -> nn.Module:
+    if isinstance(head, CumulativeHead):
+        return Levels(scorer, head)
+    two = scorer.jacobian == "margin" and head.out_features == 2
+    return (TwoClasses if two else ManyClasses)(scorer, head)
 
 
 def compact(scorer: Scorer) -> CompactScorer:

@@ -4,8 +4,8 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
-import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from model_export.errors import ExportError
 from model_export.graph.compact import CompactScorer, compact
-from model_export.graph.scorer import Scorer, Scores
-from model_export.graph.verification import check_parity
+from model_export.graph.scorer import Scorer
+from model_export.graph.verification import TOLERANCE, check_parity
 
 OPSET = 18
 """Old enough for the runtimes people have, new enough for the exporter to need no conversion."""
@@ -24,27 +24,30 @@ _OUTER = "outer."
 """Begins the names of inputs and outputs while the exporter invents all others."""
 
 
-def export_graph(scorer: Scorer, tensor: str, usual: NDArray[np.float32]) -> bytes:
+def export_graph(scorer: Scorer, tensor: str, usual: NDArray[Any], tolerance: float = TOLERANCE) -> bytes:
     """Return `scorer` (float64) as one self-contained ONNX model that is proven to agree with it.
 
     Args:
         scorer: what to export.
-        tensor: the name of the graph's input, FP32 [rows, n_0].
-        usual: rows to compare the two on beside made-up ones, calibration rows for one.
+        tensor: the name of the graph's input.
+        usual: raw rows to compare the two on beside made-up ones, calibration rows for one.
+        tolerance: see `check_parity`.
 
     Raises:
         ExportError: if the graph needs more than standard operators or does not pass ONNX's strict checker.
         VerificationError: if the graph and the scorer disagree, naming the output.
     """
     graph = write_graph(compact(scorer), tensor)
-    check_parity(scorer, graph, usual)
+    check_parity(scorer, graph, usual, tolerance=tolerance)
     return graph
 
 
 def write_graph(scorer: CompactScorer, tensor: str) -> bytes:
     """Return `scorer` (float32) as one self-contained ONNX model, well-formed but not compared with anything."""
-    features = scorer.standardiser.mean.shape[0]
-    model = to_onnx(scorer, {tensor: torch.zeros(3, features)}, ("rows",), Scores._fields)
+    rows = scorer.standardiser.example(3)
+    with torch.no_grad():
+        names = list(scorer(rows).present())
+    model = to_onnx(_Present(scorer), {tensor: rows}, ("rows",), names)
     graph: bytes = model.SerializeToString()
     return graph
 
@@ -81,6 +84,17 @@ def to_onnx(module: nn.Module, inputs: Mapping[str, Tensor], axes: Sequence[str]
     _name(model, (*inputs, *outputs))
     check_graph(model)
     return model
+
+
+class _Present(nn.Module):
+    """The outputs that a scorer has: a graph has no place for one that is None."""
+
+    def __init__(self, scorer: CompactScorer) -> None:
+        super().__init__()
+        self.scorer = scorer
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.scorer(x).present().values())
 
 
 def check_graph(model: ModelProto) -> None:

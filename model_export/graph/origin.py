@@ -1,11 +1,11 @@
 """Polynomial layers without their constants, which the next layer's bias takes: one operation a layer less."""
 
 from copy import deepcopy
-from typing import cast
+from itertools import pairwise
 
 from torch import Tensor, nn
 
-from model_export.chainzrule import ChainzRuleLayer, ChainzRuleNetwork, Polynomial
+from model_export.chainzrule import ChainzRuleLayer, CumulativeHead, Network, Polynomial
 
 
 class OriginPolynomial(nn.Module):
@@ -33,14 +33,22 @@ class OriginPolynomial(nn.Module):
         return value * z, derivative
 
 
-def through_origin(network: ChainzRuleNetwork) -> ChainzRuleNetwork:
-    """Return an equal network whose polynomials, those of degree 1 apart, have no constant."""
+def through_origin(network: Network) -> Network:
+    """Return an equal network whose dense layers' polynomials, those of degree 1 apart, have no constant.
+
+    The constants of a convolution stay where they are: the zeros around the next one's input would not have them.
+    """
     result = deepcopy(network).requires_grad_(False)
-    layers = [cast("ChainzRuleLayer", layer) for layer in result.hidden]
-    linears = [*(layer.linear for layer in layers), result.head]
-    for layer, following in zip(layers, linears[1:], strict=True):
-        if isinstance(layer.activation, Polynomial) and layer.activation.degree > 1:
-            coefficients = layer.activation.coefficients
-            following.bias.add_(following.weight @ coefficients[0])
-            layer.activation = OriginPolynomial(coefficients[1:])
+    for layer, following in pairwise((*result.layers, result.head)):
+        if not isinstance(layer, ChainzRuleLayer) or not isinstance(layer.activation, Polynomial):
+            continue
+        coefficients = layer.activation.coefficients
+        if layer.activation.degree == 1 or not isinstance(following, ChainzRuleLayer | nn.Linear | CumulativeHead):
+            continue
+        if isinstance(following, CumulativeHead):
+            following.lowest.sub_(following.linear.weight @ coefficients[0])
+        else:
+            linear = following.linear if isinstance(following, ChainzRuleLayer) else following
+            linear.bias.add_(linear.weight @ coefficients[0])
+        layer.activation = OriginPolynomial(coefficients[1:])
     return result

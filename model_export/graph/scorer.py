@@ -1,20 +1,17 @@
 """Everything a row is answered with, as one module: the thing that is exported."""
 
-from collections.abc import Sequence
-from typing import Generic, NamedTuple, Self, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from model_export.chainzrule import ChainzRuleNetwork, Trace, hidden_pullback, jacobian_norm, reverse_jacobian
+from model_export.chainzrule import Network
+from model_export.graph.decision import decide, walk_back
 from model_export.reliability import Confidence, ConformalScale, Signature, TailScale
 from model_export.reliability.confidence import log_odds
-from model_export.training.standardiser import Standardiser
+from model_export.training.standardiser import InputStandardiser
 from service.manifest import JacobianKind
-
-_SMALLEST_NORM = 1e-12
-"""Divisors are kept above this: where the network is flat the boundary is far, not at infinity."""
-
 
 Array = TypeVar("Array")
 
@@ -30,20 +27,17 @@ class Scores(NamedTuple, Generic[Array]):
     typicality: Array
     reliability: Array
     sensitivity: Array
+    expected_level: Array | None = None
+    """of an ordinal network"""
+
+    def present(self) -> dict[str, Array]:
+        """Return the outputs that there are, by name."""
+        return {name: value for name, value in zip(self._fields, self, strict=True) if value is not None}
 
 
-class Walk(NamedTuple):
-    """What walking back through the network gives."""
-
-    norm: Tensor
-    boundary_distance: Tensor
-    sensitivity: Tensor
-
-    @classmethod
-    def of(cls, margin: Tensor, sensitivity: Tensor) -> Self:
-        """Return what one walk gives, from margin [N] and gradient [N, n_0]."""
-        norm = torch.linalg.vector_norm(sensitivity, dim=1)
-        return cls(norm, margin / norm.clamp_min(_SMALLEST_NORM), sensitivity)
+def as_arrays(scores: Scores[Tensor]) -> Scores[NDArray[Any]]:
+    """Return the scores as numpy has them."""
+    return Scores(**{name: output.numpy() for name, output in scores.present().items()})
 
 
 class Scorer(nn.Module):
@@ -54,7 +48,8 @@ class Scorer(nn.Module):
         network: the trained network.
         jacobian: "full" takes all K rows of J by K walks back; "margin" the one combination label − runner-up.
         temperature: T of the probabilities.
-        mean_norm: the mean ‖J‖ over the calibration rows [K, K] by label and runner-up (all alike when "full").
+        mean_norm: the mean ‖J‖ over the calibration rows [K, K] by label and runner-up; all alike when "full", or of
+            levels.
         signature: how strange the row's derivatives are.
         scale: turns the signature into typicality.
         tail: turns it into a tail probability.
@@ -66,8 +61,8 @@ class Scorer(nn.Module):
 
     def __init__(
         self,
-        standardiser: Standardiser,
-        network: ChainzRuleNetwork,
+        standardiser: InputStandardiser,
+        network: Network,
         jacobian: JacobianKind,
         temperature: float,
         mean_norm: Tensor,
@@ -88,59 +83,19 @@ class Scorer(nn.Module):
         self.confidence = confidence
 
     def forward(self, x: Tensor) -> Scores[Tensor]:
-        """Score raw rows x [N, n_0]; NaN marks a missing value."""
+        """Score raw rows x [N, …], as the standardiser takes them."""
         trace = self.network.trace(self.standardiser(x))
-        largest, classes = torch.topk(trace.logits, 2, dim=1)
-        label, runner_up = classes.unbind(1)
-        margin = largest[:, 0] - largest[:, 1]
-        probabilities = torch.softmax(trace.logits / self.temperature, dim=1)
-        walk = walk_back(self.network, trace, self.jacobian, label, runner_up, margin)
-        distance = self.signature(trace.derivatives)
+        decision = decide(self.network, trace.logits, self.temperature)
+        walk = walk_back(self.network, trace, self.jacobian, decision)
+        strangeness = self.signature(self.network.fingerprint(trace.records))
         return Scores(
-            label=label,
-            probabilities=probabilities,
+            label=decision.label,
+            probabilities=decision.probabilities,
             jacobian_norm=walk.norm,
-            tail_ratio=walk.norm / self.mean_norm[label, runner_up],
+            tail_ratio=walk.norm / self.mean_norm[decision.label, decision.runner_up],
             boundary_distance=walk.boundary_distance,
-            typicality=self.scale(distance),
-            reliability=self.confidence(log_odds(probabilities.amax(1)), self.tail(distance)),
-            sensitivity=walk.sensitivity,
+            typicality=self.scale(strangeness),
+            reliability=self.confidence(log_odds(decision.certainty), self.tail(strangeness)),
+            sensitivity=self.standardiser.gradient(walk.sensitivity),
+            expected_level=decision.expected_level,
         )
-
-
-def walk_back(
-    network: ChainzRuleNetwork,
-    trace: Trace,
-    jacobian: JacobianKind,
-    label: Tensor,
-    runner_up: Tensor,
-    margin: Tensor,
-) -> Walk:
-    """Return ‖J‖, the first-order distance to the nearest other class, and the margin's gradient.
-
-    The distance is min_j (f_y − f_j) / ‖∇(f_y − f_j)‖ over all other classes j when `jacobian` is "full", and over
-    the runner-up alone when it is "margin"; there ‖J‖ is the norm of that one row.
-    """
-    if jacobian == "full":
-        gaps = trace.logits.amax(1, keepdim=True) - trace.logits
-        return walk_back_fully(network.weights, trace.derivatives, gaps, label, runner_up)
-    head = network.head.weight
-    return Walk.of(margin, hidden_pullback(network.weights[:-1], trace.derivatives, head[label] - head[runner_up]))
-
-
-def walk_back_fully(
-    weights: Sequence[Tensor], derivatives: Sequence[Tensor], gaps: Tensor, label: Tensor, runner_up: Tensor
-) -> Walk:
-    """Return the same from all rows of J, for the gaps f_y − f_j [N, K]."""
-    rows = reverse_jacobian(weights, derivatives)
-    own = _take(rows, label)
-    distances = torch.linalg.vector_norm(own.unsqueeze(1) - rows, dim=2).clamp_min(_SMALLEST_NORM)
-    others = torch.arange(gaps.shape[1]) != label.unsqueeze(1)
-    nearest = torch.where(others, gaps / distances, torch.inf).amin(1)
-    return Walk(jacobian_norm(rows), nearest, own - _take(rows, runner_up))
-
-
-def _take(rows: Tensor, index: Tensor) -> Tensor:
-    """Return rows[n, index[n]] of rows [N, K, n_0]."""
-    wide = index.reshape(-1, 1, 1).expand(-1, 1, rows.shape[2])
-    return torch.gather(rows, 1, wide).squeeze(1)

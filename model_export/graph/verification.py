@@ -1,7 +1,7 @@
 """Proof that the exported graph does what its network does, derivatives included."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -9,16 +9,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model_export.chainzrule import ChainzRuleLayer, ChainzRuleNetwork, Trace
+from model_export.chainzrule import CumulativeHead, Network, Trace
 from model_export.errors import VerificationError
-from model_export.graph.scorer import Scorer, Scores
+from model_export.graph.decision import decide
+from model_export.graph.scorer import Scorer, Scores, as_arrays
 from model_export.reliability.confidence import log_odds
+from model_export.training.standardiser import Standardiser
 
 TOLERANCE = 1e-5
 """Largest relative difference between the network in float64 and its graph in float32."""
 
-_ROUNDING = 1e-6
-"""What float32 makes of its spacing of 1.2e-7 over the sums and products of a few layers, relative."""
+CONVOLUTIONAL_TOLERANCE = 1e-4
+"""The same of deep networks: each layer's rounding is carried on by those behind it."""
+
+_ROUNDING = 0.1
+"""What float32 makes of its spacing over the sums and products of the layers, relative to the tolerance."""
 
 _DRAWS = 8
 """Of the signs that the derivatives' rounding may have: with two, one row in 300 seemed not to move at all."""
@@ -30,9 +35,11 @@ _LOOSEST = 0.1
 
 _ROWS = 512
 
+_IMAGES = 128
+
 
 def check_parity(
-    scorer: Scorer, graph: bytes, usual: NDArray[np.float32], *, seed: int = 0, tolerance: float = TOLERANCE
+    scorer: Scorer, graph: bytes, usual: NDArray[Any], *, seed: int = 0, tolerance: float = TOLERANCE
 ) -> None:
     """Compare every output of `graph` with `scorer` in float64, on `verification_rows`.
 
@@ -53,7 +60,7 @@ def check_parity(
     Args:
         scorer: what the graph must equal.
         graph: ONNX.
-        usual: rows [N, n_0] like those the model will meet, calibration rows for one; NaN where a value is missing.
+        usual: raw rows [N, …] like those the model will meet, calibration rows for one; NaN where a value is missing.
         seed: of the other rows.
         tolerance: see above.
 
@@ -64,20 +71,23 @@ def check_parity(
     tensor = session.get_inputs()[0].name
     for kind, rows in verification_rows(scorer, usual, seed):
         with torch.no_grad():
-            exact = torch.from_numpy(rows).double()
-            expected = Scores(*(output.numpy() for output in scorer(exact)))
-            resolution = _resolution(scorer, exact)
-        found = Scores(*session.run(list(Scores._fields), {tensor: rows}))
+            exact = torch.from_numpy(rows)
+            exact = exact.double() if exact.is_floating_point() else exact
+            expected = as_arrays(scorer(exact))
+            resolution = _resolution(scorer, exact, _ROUNDING * tolerance)
+        names = list(expected.present())
+        found = dict(zip(names, session.run(names, {tensor: rows}), strict=True))
         scales = _scales(expected, resolution, tolerance)
         decided = expected.boundary_distance > tolerance * scales.boundary_distance
-        for name, values in zip(Scores._fields, found, strict=True):
+        for name, values in found.items():
             if not np.isfinite(values).all():
                 raise VerificationError(
                     f"{name} is not finite on {kind}: train with a larger DREG weight or fewer layers, so that the "
                     "polynomials stay tame out to the clamp of the inputs"
                 )
-        for name, wanted, got, scale in zip(Scores._fields, expected, found, scales, strict=True):
-            difference = np.abs(wanted - got).reshape(len(rows), -1).max(1)[decided] / scale[decided]
+        for name, wanted in expected.present().items():
+            scale = scales.present()[name]
+            difference = np.abs(wanted - found[name]).reshape(len(rows), -1).max(1)[decided] / scale[decided]
             if difference.max(initial=0.0) > tolerance:
                 raise VerificationError(
                     f"{name} differs between torch and onnxruntime by {difference.max():.2g} on {kind}; "
@@ -85,9 +95,7 @@ def check_parity(
                 )
 
 
-def verification_rows(
-    scorer: Scorer, usual: NDArray[np.float32], seed: int
-) -> Iterator[tuple[str, NDArray[np.float32]]]:
+def verification_rows(scorer: Scorer, usual: NDArray[Any], seed: int) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield kinds of raw rows, up to 512 each: `usual` ones, random ones, with gaps, and far outside.
 
     Where features hang together, rows of independent features are all unlike the training rows: typicality is at its
@@ -95,6 +103,9 @@ def verification_rows(
     that have some.
     """
     generator = np.random.default_rng(seed)
+    if not isinstance(scorer.standardiser, Standardiser):
+        yield from _verification_images(usual, generator)
+        return
     known = generator.permutation(usual)[:_ROWS].astype(np.float32)
     yield "usual rows", known
     gaps = np.isnan(usual).any(0) & (generator.random(known.shape) < 0.3)
@@ -113,6 +124,16 @@ def verification_rows(
         yield kind, (mean + deviation * rows).astype(np.float32)
 
 
+def _verification_images(
+    usual: NDArray[np.uint8], generator: np.random.Generator
+) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    chosen = generator.permutation(usual)[:_IMAGES]
+    yield "usual images", chosen
+    yield "images of noise", generator.integers(256, size=chosen.shape, dtype=np.uint8)
+    yield "images in black and white", 255 * generator.integers(2, size=chosen.shape, dtype=np.uint8)
+    yield "black and white alone", np.stack([np.zeros_like(chosen[0]), np.full_like(chosen[0], 255)])
+
+
 class _Resolution(NamedTuple):
     """What float32 can resolve, [N] each."""
 
@@ -128,37 +149,39 @@ class _Resolution(NamedTuple):
     reliability: NDArray[np.float64]
 
 
-def _resolution(scorer: Scorer, rows: Tensor) -> _Resolution:
-    standard = scorer.standardiser(rows)
-    trace = scorer.network.trace(standard)
-    logits = _terms(scorer.network, standard)
+def _resolution(scorer: Scorer, rows: Tensor, rounding: float) -> _Resolution:
+    trace = scorer.network.trace(scorer.standardiser(rows))
+    derivatives = scorer.network.fingerprint(trace.records)
+    logits = _terms(scorer.network, trace)
     exponents = logits / scorer.temperature
     generator = torch.Generator().manual_seed(0)
 
     def answers(amount: float) -> tuple[Tensor, Tensor]:
-        signs = (torch.randint(2, d.shape, generator=generator) * 2 - 1 for d in trace.derivatives)
-        moved = [d + amount * (1 + d.abs()) * sign for d, sign in zip(trace.derivatives, signs, strict=True)]
+        signs = (torch.randint(2, d.shape, generator=generator) * 2 - 1 for d in derivatives)
+        moved = [d + amount * (1 + d.abs()) * sign for d, sign in zip(derivatives, signs, strict=True)]
         distance = scorer.signature(moved)
-        odds = _odds(trace, scorer.temperature, amount * exponents, _SPACING * float(np.sign(amount)))
+        odds = _odds(scorer, trace, amount * exponents, _SPACING * float(np.sign(amount)))
         return scorer.scale(distance), scorer.confidence(odds, scorer.tail(distance))
 
-    exact, *moved = (answers(amount) for amount in (0.0, *(_ROUNDING, -_ROUNDING) * _DRAWS))
+    exact, *moved = (answers(amount) for amount in (0.0, *(rounding, -rounding) * _DRAWS))
     rank, trust = (torch.stack([(other[part] - exact[part]).abs() for other in moved]).amax(0) for part in range(2))
     return _Resolution(logits.numpy(), exponents.numpy(), rank.numpy(), trust.numpy())
 
 
-def _terms(network: ChainzRuleNetwork, standard: Tensor) -> Tensor:
-    """Return the largest Σ |w| |h| + |b| [N] over the logits."""
-    hidden = standard
-    for module in network.hidden:
-        hidden, _ = cast("ChainzRuleLayer", module)(hidden)
-    terms: Tensor = hidden.abs() @ network.head.weight.abs().T + network.head.bias.abs()
+def _terms(network: Network, trace: Trace) -> Tensor:
+    """Return the largest Σ |w| |h| + |b| [N] over the logits; of levels, with |θ| for |b|."""
+    head = network.head
+    constants = head.thresholds if isinstance(head, CumulativeHead) else head.bias
+    terms: Tensor = trace.features.abs() @ head.weight.abs().T + constants.abs()
     return terms.amax(1)
 
 
-def _odds(trace: Trace, temperature: Tensor, apart: Tensor, larger: float) -> Tensor:
-    """Return the log-odds [N] of the largest probability, its logit `apart` [N] higher and it `larger` after that."""
-    scaled = trace.logits / temperature
+def _odds(scorer: Scorer, trace: Trace, apart: Tensor, larger: float) -> Tensor:
+    """Return the log-odds [N] of the label's probability, its logit `apart` [N] higher and it `larger` after that."""
+    if isinstance(scorer.network.head, CumulativeHead):
+        certainty = decide(scorer.network, trace.logits, scorer.temperature).certainty
+        return log_odds(certainty + apart * certainty * (1 - certainty) + larger)
+    scaled = trace.logits / scorer.temperature
     largest, label = scaled.max(1, keepdim=True)
     others = torch.logsumexp(scaled.scatter(1, label, -torch.inf), 1)
     return log_odds(torch.sigmoid(largest[:, 0] - others + apart) + larger)
@@ -178,4 +201,5 @@ def _scales(expected: Scores[NDArray[Any]], resolution: _Resolution, tolerance: 
         typicality=1 + np.minimum(resolution.typicality, _LOOSEST) / tolerance,
         reliability=1 + np.minimum(resolution.reliability, _LOOSEST) / tolerance,
         sensitivity=resolved,
+        expected_level=None if expected.expected_level is None else 1 + resolution.exponents,
     )

@@ -9,6 +9,8 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_softmax, logsumexp
 from torch import Tensor, nn
 
+from model_export.chainzrule import level_log_likelihoods
+
 SMALLEST = 1e-6
 """Probabilities are kept this far from 0 and 1 before their log-odds are taken."""
 
@@ -18,15 +20,16 @@ STRANGE = 0.02
 LOG_STRANGE = float(np.log(STRANGE))
 
 
-def fit_temperature(logits: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
-    """Return the T that minimises the log loss of softmax(logits / T) on held-out rows.
+def fit_temperature(logits: NDArray[np.float64], codes: NDArray[np.int64], *, ordinal: bool = False) -> float:
+    """Return the T that minimises the log loss of softmax(logits / T) on held-out rows, or of levels σ((f − θ) / T).
 
     Guo et al., "On Calibration of Modern Neural Networks" (2017). Bounded to [0.05, 20]: on separable rows the
     minimum is at 0.
     """
 
     def loss(log_temperature: float) -> float:
-        scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
+        scaled = logits / np.exp(log_temperature)
+        scaled = level_log_likelihoods(torch.from_numpy(scaled)).numpy() if ordinal else log_softmax(scaled, axis=1)
         return float(-scaled[np.arange(len(codes)), codes].mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))

@@ -1,6 +1,7 @@
 """The confidences that users and papers already have, each with its source; higher means to be trusted more."""
 
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import torch
@@ -68,7 +69,7 @@ def geometry_confidences(subject: Subject) -> dict[str, Confidence]:
         "mahalanobis_inputs": mahalanobis(training.inputs, lambda view: view.inputs),
         "knn_features": neighbours(training.features, lambda view: view.features),
         "knn_inputs": neighbours(training.inputs, lambda view: view.inputs),
-        "gran": lambda view: -parameter_gradient_norm(subject.scorer.network, view),
+        "gran": lambda view: -parameter_gradient_norm(cast("ChainzRuleNetwork", subject.scorer.network), view),
     }
 
 

@@ -12,15 +12,15 @@ from sklearn.model_selection import train_test_split
 
 from model_export.errors import DataError
 from model_export.graph.calibration import calibrate, class_codes
-from model_export.graph.evaluation import evaluate
+from model_export.graph.evaluation import evaluate, run_graph
 from model_export.graph.onnx_writer import export_graph
-from model_export.graph.version_folder import free_version, next_version, write_version
-from model_export.reliability.thresholds import REJECT_RISK, REVIEW_RISK
-from model_export.training import ChainzRuleClassifier
-from model_export.training.standardiser import Standardiser
+from model_export.graph.version_folder import free_version, next_version
+from model_export.tasks.publication import ModelCard, publish
+from model_export.training import ChainzRuleClassifier, ChainzRuleOrdinalClassifier
+from model_export.training.standardiser import InputStandardiser
 from model_export.training.table import read_table, split_target
 from service.inputs import Feature, TableInput
-from service.manifest import MODEL_FILE, JacobianKind, Manifest, Network, Training
+from service.manifest import JacobianKind, Training
 
 TEST_SHARE, CALIBRATION_SHARE = 0.2, 0.2
 """Of all rows. The rest trains, a part of it as the validation rows that stop training early."""
@@ -41,35 +41,25 @@ class Split(NamedTuple):
     test: Rows
 
 
-@dataclass(frozen=True)
-class TableTask:
+@dataclass(frozen=True, kw_only=True)
+class TableTask(ModelCard):
     """What is particular to one table; everything else about training and exporting is the same for all.
 
     Args:
-        name: of the task and its model.
-        description: one line for the manifest.
-        data: the data set, as the manifest names it.
         load: returns the table, labels included.
         target: the label column.
         class_names: what each label is called in answers.
         units: each feature's unit, None where it has none.
         estimator: an unfitted estimator; its settings were chosen without the test rows.
         jacobian: which rows of the Jacobian the graph takes, see `Scorer`.
-        review_risk: largest share of wrong answers among those that nobody looks at.
-        reject_risk: the same among all that are used, looked at or not. Both are set before anything is trained.
     """
 
-    name: str
-    description: str
-    data: str
     load: Callable[[], pd.DataFrame]
     target: str
     class_names: Mapping[Any, str]
     units: Mapping[str, str | None]
     estimator: ChainzRuleClassifier
     jacobian: JacobianKind = "margin"
-    review_risk: float = REVIEW_RISK
-    reject_risk: float = REJECT_RISK
 
     def split(self, seed: int) -> Split:
         """Return training, calibration and test rows, stratified by label.
@@ -105,7 +95,7 @@ class TableTask:
         split = self.split(seed)
         estimator = clone(self.estimator).set_params(random_state=seed, progress=progress)
         estimator.fit(split.training.table, split.training.labels)
-        scorer, reference = calibrate(
+        calibration = calibrate(
             estimator,
             split.training.table,
             *split.calibration,
@@ -113,26 +103,21 @@ class TableTask:
             review_risk=self.review_risk,
             reject_risk=self.reject_risk,
         )
-        inputs = self._describe(split.training.table, scorer.standardiser)
+        scorer = calibration.scorer
+        inputs = self._describe(split.training.table, scorer.standardiser, estimator.standardiser_.clamp)
         graph = export_graph(scorer, inputs.tensor, read_table(split.calibration.table).astype(np.float32))
-
-        names = tuple(self.class_names[label] for label in estimator.classes_)
-        majority = np.bincount(class_codes(estimator, split.training.labels)).argmax().item()
+        scores = run_graph(graph, read_table(split.test.table).astype(np.float32))
         degree = f" of degree {estimator.degree}" if estimator.activation == "polynomial" else ""
-        manifest = Manifest(
-            name=self.name,
-            version=version,
-            description=self.description,
-            classes=names,
-            input=inputs,
-            jacobian=scorer.jacobian,
-            network=Network(
-                layers=tuple(map(str, estimator.network_.hidden)) + (str(estimator.network_.head),),
-                activation=estimator.activation + degree,
-                parameters=sum(parameter.numel() for parameter in estimator.network_.parameters()),
-            ),
-            reference=reference,
-            training=Training(
+        return publish(
+            repository,
+            version,
+            self,
+            tuple(self.class_names[label] for label in estimator.classes_),
+            inputs,
+            calibration,
+            estimator.network_,
+            estimator.activation + degree,
+            Training(
                 data=self.data,
                 rows=estimator.training_rows_,
                 validation_rows=estimator.validation_rows_,
@@ -140,14 +125,12 @@ class TableTask:
                 dreg=str(estimator.schedule),
                 epochs=estimator.epochs_,
             ),
-            evaluation=evaluate(
-                graph, read_table(split.test.table), class_codes(estimator, split.test.labels), majority
-            ),
-            files={},
+            evaluate(scores, class_codes(estimator, split.test.labels), class_codes(estimator, split.training.labels)),
+            graph,
+            ordinal=isinstance(estimator, ChainzRuleOrdinalClassifier),
         )
-        return write_version(repository, manifest, {MODEL_FILE: graph})
 
-    def _describe(self, table: pd.DataFrame, standardiser: Standardiser) -> TableInput:
+    def _describe(self, table: pd.DataFrame, standardiser: InputStandardiser, clamp: float) -> TableInput:
         """Return the features as the training rows have them."""
         units = zip(standardiser.mean.tolist(), standardiser.deviation.tolist(), strict=True)
         return TableInput(
@@ -165,5 +148,5 @@ class TableTask:
                 )
                 for (name, column), (mean, deviation) in zip(table.items(), units, strict=True)
             ),
-            clamp=standardiser.clamp,
+            clamp=clamp,
         )

@@ -1,6 +1,7 @@
 """Training: from a raw table to a fitted network."""
 
 from model_export.training.estimator import ChainzRuleClassifier
+from model_export.training.ordinal_estimator import ChainzRuleOrdinalClassifier
 from model_export.training.schedule import Schedule
 
-__all__ = ["ChainzRuleClassifier", "Schedule"]
+__all__ = ["ChainzRuleClassifier", "ChainzRuleOrdinalClassifier", "Schedule"]

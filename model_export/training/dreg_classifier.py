@@ -5,14 +5,14 @@ from typing import Any, Self
 from skorch import NeuralNetClassifier
 from torch import Tensor
 
-from model_export.chainzrule import dreg_penalty
+from model_export.chainzrule import Record, dreg_penalty
 from model_export.training.schedule import Schedule
 
 
 class DregClassifier(NeuralNetClassifier):  # type: ignore[misc]  # skorch ships no types
     """loss = criterion + λ(t) · DREG, with t the share of `max_epochs` gone by.
 
-    The module is a `ChainzRuleNetwork`; its trace travels with the logits, so the penalty costs no second pass.
+    The module is a `Network`; its trace travels with the logits, so the penalty costs no second pass.
     """
 
     def __init__(self, *args: Any, schedule: Schedule, **kwargs: Any) -> None:
@@ -31,14 +31,14 @@ class DregClassifier(NeuralNetClassifier):  # type: ignore[misc]  # skorch ships
             self.interrupted = dict(self.callbacks_)["stop"].misses_ < dict(self.callbacks_)["stop"].patience
         return self
 
-    def infer(self, x: Tensor, **_: Any) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return the logits and the derivatives of a batch."""
-        logits, derivatives = self.module_.trace(x)
-        return logits, derivatives
+    def infer(self, x: Tensor, **_: Any) -> tuple[Tensor, tuple[Record, ...]]:
+        """Return the logits and the records of a batch."""
+        trace = self.module_.trace(x)
+        return trace.logits, trace.records
 
-    def get_loss(self, y_pred: tuple[Tensor, tuple[Tensor, ...]], y_true: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    def get_loss(self, y_pred: tuple[Tensor, tuple[Record, ...]], y_true: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Return the task's loss, and in training DREG on top, so that the validation loss stays the task's own."""
-        logits, derivatives = y_pred
+        logits, records = y_pred
         loss: Tensor = super().get_loss(logits, y_true, *args, **kwargs)
         weight = self.schedule((len(self.history) - 1) / max(self.max_epochs - 1, 1)) if kwargs.get("training") else 0.0
-        return loss + weight * dreg_penalty(self.module_.weights, derivatives) if weight else loss
+        return loss + weight * dreg_penalty(self.module_, records) if weight else loss

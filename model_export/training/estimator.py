@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skorch.callbacks import EarlyStopping, GradientNormClipping
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
-from torch import nn
+from torch import Tensor, nn
 
 from model_export.chainzrule import ChainzRuleNetwork
 from model_export.errors import DataError
@@ -130,11 +130,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Return the class probabilities [N, K] of rows X [N, n_0], columns in the order of `classes_`."""
-        check_is_fitted(self)
-        validate_data(self, X, skip_check_array=True, reset=False)
-        logits = self._logits(read_table(X))
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probabilities: NDArray[np.float32] = exponentials / exponentials.sum(axis=1, keepdims=True)
+        probabilities: NDArray[np.float32] = torch.softmax(self._checked_logits(X), 1).numpy()
         return probabilities
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -142,6 +138,11 @@ class ChainzRuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         check_is_fitted(self)
         labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
         return labels
+
+    def _checked_logits(self, X: Any) -> Tensor:
+        check_is_fitted(self)
+        validate_data(self, X, skip_check_array=True, reset=False)
+        return torch.from_numpy(self._logits(read_table(X)))
 
     def _logits(self, table: NDArray[np.float64]) -> NDArray[np.float32]:
         with torch.no_grad():

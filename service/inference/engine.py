@@ -9,7 +9,8 @@ from time import monotonic
 from typing import NamedTuple
 
 from service.errors import DeadlineError, OverloadedError, TooManyRowsError
-from service.inference.jobs import Dispatch, Job, Reason, Report, Rows, Scored, run_batch, settle
+from service.inference.feeds import Rows
+from service.inference.jobs import Dispatch, Job, Reason, Report, Scored, run_batch, settle
 from service.inference.model import Model, Scores
 from service.inference.turn import SHORT_SECONDS, Turn
 
@@ -62,12 +63,12 @@ class Engine:
         """waiting or being run, and still waited for"""
         self._queued_seconds = 0.0
 
-    def is_short(self, model: Model, rows: int) -> bool:
-        """Return whether so many rows are run within a turn or two of the event loop, whatever else is waiting."""
-        return model.expected_seconds(rows) <= SHORT_SECONDS
+    def is_short(self, model: Model, units: int) -> bool:
+        """Return whether so much is run within a turn or two of the event loop, whatever else is waiting."""
+        return model.expected_seconds(units) <= SHORT_SECONDS
 
     def submit(self, model: Model, rows: Rows) -> "asyncio.Future[Scored]":
-        """Return the scores of rows [N, features] to come; cancel them when nobody waits any more.
+        """Return the scores of rows to come; cancel them when nobody waits any more.
 
         The future raises what `Model.score` raises, and DeadlineError.
 
@@ -75,11 +76,12 @@ class Engine:
             OverloadedError: if the rows cannot wait in the queue, or not be answered before the deadline.
             TooManyRowsError: if they could not be answered before it even by themselves.
         """
-        job = Job(rows, asyncio.get_running_loop().create_future(), monotonic())
-        if self.is_short(model, len(rows)):
+        units = model.units(rows)
+        job = Job(rows, units, asyncio.get_running_loop().create_future(), monotonic())
+        if self.is_short(model, units):
             self._turn.add(model, job)
             return job.answer
-        expected = model.expected_seconds(len(rows))
+        expected = model.expected_seconds(units)
         self._admit(len(rows), expected)
         self._lanes.setdefault(model, deque()).append(job)
         self.queued_rows += len(rows)
@@ -156,10 +158,11 @@ class Engine:
         rows = sum(len(job.rows) for job in batch)
         if rows >= self.limits.batch_rows:
             reason = "full"
+        expected = model.expected_seconds(sum(job.units for job in batch))
         self._running_since = monotonic()
         self._report(Dispatch(model, len(batch), rows, reason, self._running_since - batch[0].submitted))
         run = asyncio.get_running_loop().run_in_executor(self._thread, _timed, model, batch, self.limits.batch_rows)
-        run.add_done_callback(partial(self._finish, batch, model.expected_seconds(rows)))
+        run.add_done_callback(partial(self._finish, batch, expected))
 
     def _due(self) -> Model | None:
         """Return the model whose turn it is; with a delay, only one that is full or has waited for it."""
@@ -184,11 +187,11 @@ class Engine:
 
         The batch is kept so small that who has waited longest is still answered in time.
         """
-        lane, batch, rows = self._lanes.pop(model), list[Job](), 0
+        lane, batch, rows, units = self._lanes.pop(model), list[Job](), 0, 0
         deadline, now = self.limits.deadline, monotonic()
         while lane:
             head = lane[0]
-            expected = model.expected_seconds(rows + len(head.rows)) * self._pace
+            expected = model.expected_seconds(units + head.units) * self._pace
             late = now - (batch[0] if batch else head).submitted + expected > deadline
             if batch and (late or rows + len(head.rows) > self.limits.batch_rows):
                 break
@@ -203,6 +206,7 @@ class Engine:
                 continue
             batch.append(head)
             rows += len(head.rows)
+            units += head.units
         if lane:
             self._lanes[model] = lane  # at the end: the others first
         return batch

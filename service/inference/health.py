@@ -1,5 +1,6 @@
 """Whether the service is alive, and whether it wants traffic."""
 
+from service.inference.decoders import Decoders
 from service.inference.engine import Engine
 from service.inference.loop_time import LoopTime
 from service.inference.repository import Repository
@@ -13,9 +14,10 @@ class Health:
     further versions does not make it unready, and being busy does not make it dead.
     """
 
-    def __init__(self, repository: Repository, engine: Engine, loop_time: LoopTime) -> None:
+    def __init__(self, repository: Repository, engine: Engine, decoders: Decoders, loop_time: LoopTime) -> None:
         self._repository = repository
         self._engine = engine
+        self._decoders = decoders
         self._loop_time = loop_time
         self.draining = False
 
@@ -34,6 +36,8 @@ class Health:
             found.append("no model is being served")
         if self._engine.saturated:
             found.append("the queue is full")
+        if self._decoders.saturated:
+            found.append("more texts and images wait than can be read in time")
         if self._loop_time.saturated:
             found.append("more requests are open than can be answered in time")
         if self._engine.stalled:

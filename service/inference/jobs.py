@@ -5,11 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from service.inference.feeds import Rows
 from service.inference.model import Model, Scores
-
-Rows = NDArray[np.float32]
 
 Reason = Literal["turn", "idle", "waiting", "full", "delay"]
 """Why a batch left: the event loop's turn was over; the engine was idle; it became free; the batch was full; it had
@@ -42,6 +40,8 @@ class Job(NamedTuple):
     """One request's rows, and where their scores are waited for."""
 
     rows: Rows
+    units: int
+    """what they count for in the time of a run"""
     answer: "asyncio.Future[Scored]"
     submitted: float
 

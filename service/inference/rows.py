@@ -1,10 +1,22 @@
 """Checking the values of rows before they reach a graph."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import EmptyBatchError, NonFiniteValueError, TooManyRowsError
+from service.errors import EmptyBatchError, EmptyTextError, NonFiniteValueError, TooManyRowsError
+from service.inference.tokenizer import TextTokenizer, Tokens
 from service.inputs import TableInput
+
+
+class RowLimits(NamedTuple):
+    """What may be in one request."""
+
+    rows: int
+    pixels: int
+    """of all its images together, as their headers say and as the model takes them"""
 
 
 def check_count(rows: int, limit: int) -> None:
@@ -36,3 +48,26 @@ def check_values(rows: NDArray[np.float32], table: TableInput) -> None:
             else f"{name} of row {row} is infinite, or too large for a 32-bit float"
         )
         raise NonFiniteValueError(f"{what}: send a finite number", row=int(row), field=name)
+
+
+def tokens_of(texts: Sequence[str], tokenizer: TextTokenizer, field: str | None = None) -> Tokens:
+    """Return the tokens of texts that all say something.
+
+    Args:
+        texts: one a row.
+        tokenizer: the model's.
+        field: the input's name, for error messages.
+
+    Raises:
+        EmptyTextError: naming the first row with nothing in it that the tokenizer knows.
+    """
+    tokens = tokenizer.encode(texts)
+    for row, (text, known) in enumerate(zip(texts, tokens.known.tolist(), strict=True)):
+        if known and not text.isspace():
+            continue
+        if text and not text.isspace():
+            what = "has no character that is text, only such as control characters"
+        else:
+            what = "is only whitespace" if text else "is an empty text"
+        raise EmptyTextError(f"row {row} {what}: send a text with something to read", row=row, field=field)
+    return tokens

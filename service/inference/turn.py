@@ -39,16 +39,16 @@ class Turn:
     def _end(self) -> None:
         self._scheduled = False
         for model in list(self._lanes):
-            lane, batch, rows = self._lanes[model], list[Job](), 0
-            while lane and not (batch and model.expected_seconds(rows + len(lane[0].rows)) > SHORT_SECONDS):
+            lane, batch, units = self._lanes[model], list[Job](), 0
+            while lane and not (batch and model.expected_seconds(units + lane[0].units) > SHORT_SECONDS):
                 job = lane.popleft()
                 if not job.answer.done():
                     batch.append(job)
-                    rows += len(job.rows)
+                    units += job.units
             if not lane:
                 del self._lanes[model]
             if batch:
-                began = monotonic()
+                began, rows = monotonic(), sum(len(job.rows) for job in batch)
                 self._report(Dispatch(model, len(batch), rows, "turn", began - batch[0].submitted))
                 settle(batch, run_batch(model, batch, rows), monotonic() - began)
         if self._lanes:

@@ -95,6 +95,12 @@ class Metrics:
             model,
             self.registry,
         )
+        self.altered_rows = Counter(
+            "chainzrule_altered_rows",
+            "Rows predicted that were not taken as they came: texts cut to the model's length, images resized.",
+            model,
+            registry=self.registry,
+        )
         self.non_finite = Counter(
             "chainzrule_non_finite",
             "Requests refused because an output of the model was not finite.",
@@ -216,7 +222,7 @@ class Metrics:
         found = self._by_model.get(key)
         if found is None:
             found = self._by_model[key] = ModelMetrics(self, model.manifest)
-        elif found.table is not model.manifest.input:
+        elif found.taken is not model.manifest.input:
             found.take(model.manifest.input)  # the version was loaded anew
         return found
 

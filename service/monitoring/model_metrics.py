@@ -2,16 +2,17 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.inference.jobs import Dispatch, Reason
 from service.inference.model import Scores
-from service.inputs import TableInput
+from service.inputs import Input, TableInput
 from service.manifest import Manifest
 from service.monitoring.bounds import BAND_EDGES, BANDS
+from service.monitoring.feature_counts import FeatureTally
 from service.monitoring.prediction import STAGES
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class ModelMetrics:
         self._metrics = metrics
         self._labels = labels = (manifest.name, str(manifest.version))
         self.take(manifest.input)
+        self._altered_rows = metrics.altered_rows.labels(*labels)
         self._rows = metrics.rows.labels(*labels)
         self._expected_errors = metrics.expected_errors.labels(*labels)
         self._reliability = metrics.reliability.labels(*labels)
@@ -47,19 +49,25 @@ class ModelMetrics:
         self._batch_rows = metrics.batch_rows.labels(*labels)
         self._batches = {reason: metrics.batches.labels(*labels, reason) for reason in get_args(Reason)}
 
-    def take(self, table: TableInput) -> None:
-        """Count rows of these features from now on."""
-        self.table = table
-        self._features = self._metrics.features.labels(*self._labels, table=table)
+    def take(self, taken: Input) -> None:
+        """Count rows of this kind from now on: of a table by its features."""
+        self.taken = taken
+        self._features: FeatureTally | None = None
+        if isinstance(taken, TableInput):
+            self._features = self._metrics.features.labels(*self._labels, table=taken)
 
-    def record(self, rows: NDArray[np.float32], scores: Scores) -> None:
+    def record(self, rows: NDArray[Any], scores: Scores, *, altered: int = 0) -> None:
         """Count a batch that was answered.
 
         Args:
-            rows: as they were sent [N, features], NaN where a value is missing.
+            rows: as they were sent; of a table [N, features], NaN where a value is missing.
             scores: their scores.
+            altered: how many of them were cut or resized.
         """
-        self._features.observe(rows)
+        if self._features is not None:
+            self._features.observe(rows)
+        if altered:
+            self._altered_rows.inc(altered)
         self._rows.inc(len(rows))
         self._expected_errors.inc(max(len(rows) - self._reliability.observe(scores["reliability"]), 0.0))
         self._typicality.observe(scores["typicality"])
@@ -68,7 +76,8 @@ class ModelMetrics:
     def remove(self) -> None:
         """Take the series out of the exposition; what is still recorded here is seen by nobody."""
         metrics, labels = self._metrics, self._labels
-        for counter in (metrics.rows, metrics.expected_errors, metrics.non_finite, metrics.batch_rows):
+        counters = (metrics.rows, metrics.expected_errors, metrics.altered_rows, metrics.non_finite, metrics.batch_rows)
+        for counter in counters:
             counter.remove(*labels)
         for collector in (metrics.reliability, metrics.typicality, metrics.tail_ratio, metrics.features):
             collector.remove(*labels)

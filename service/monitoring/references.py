@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from prometheus_client import Gauge
 
+from service.inputs import TableInput
 from service.manifest import Manifest
 from service.monitoring.bounds import SHARE_BOUNDS, TAIL_RATIO_BOUNDS
 from service.monitoring.feature_counts import MOST_FEATURES
@@ -41,8 +42,10 @@ class References(NamedTuple):
         self.evaluation_rows.labels(*labels).set(evaluation.rows)
         self.error_ratio.labels(*labels).set(1 - evaluation.accuracy)
         self.expected_error_ratio.labels(*labels).set(1 - evaluation.mean_reliability)
-        if len(manifest.input.features) <= MOST_FEATURES:  # else rows are counted, of which the manifest knows nothing
-            for feature in manifest.input.features:
+        taken = manifest.input
+        # The rows of a wide table are counted together, of which the manifest knows nothing.
+        if isinstance(taken, TableInput) and len(taken.features) <= MOST_FEATURES:
+            for feature in taken.features:
                 self.missing_ratio.labels(*labels, feature.name).set(feature.missing_ratio)
 
 

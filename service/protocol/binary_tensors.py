@@ -67,19 +67,19 @@ def raw_tensor(name: str, width: int, binary: memoryview) -> RequestTensor:
     return RequestTensor(name, [len(binary) // row, width], "FP32", parameters={"binary_data_size": len(binary)})
 
 
-def from_bytes(tensor: RequestTensor, size: int, binary: memoryview, dtype: np.dtype[Any]) -> NDArray[Any]:
+def from_bytes(tensor: RequestTensor, binary: memoryview, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return a request's only tensor, of its shape, seen in the body's bytes where they lie so that it can be.
 
     Args:
-        tensor: whose shape is known to be right.
-        size: its binary_data_size.
+        tensor: whose shape is known to be right, and which has a binary_data_size.
         binary: all that follows the JSON.
         dtype: of its datatype.
 
     Raises:
-        WrongTypeError: if `size` is not what its shape and datatype need.
-        MalformedRequestError: if `binary` is shorter or longer than `size`.
+        WrongTypeError: if that size is not what its shape and datatype need.
+        MalformedRequestError: if `binary` is shorter or longer.
     """
+    size = tensor.binary_size
     needed = dtype.itemsize * math.prod(tensor.shape)
     if size != needed:
         raise WrongTypeError(
@@ -87,15 +87,20 @@ def from_bytes(tensor: RequestTensor, size: int, binary: memoryview, dtype: np.d
             f"needs {needed} bytes",
             field=tensor.name,
         )
-    if len(binary) != size:
-        raise MalformedRequestError(
-            f"{len(binary)} bytes follow the JSON and binary_data_size of {tensor.name} is {size}: they must be the "
-            f"same, and {LENGTH_HEADER} must say where the JSON ends",
-            field=tensor.name,
-        )
+    check_length(tensor, binary)
     values = np.frombuffer(binary, dtype).reshape(tensor.shape)
     # JSON of any length stands before them, and onnxruntime may count on aligned numbers.
     return np.require(values, requirements="A")
+
+
+def check_length(tensor: RequestTensor, binary: memoryview) -> None:
+    """Raise MalformedRequestError unless `binary` is as long as the tensor's binary_data_size says."""
+    if len(binary) != tensor.binary_size:
+        raise MalformedRequestError(
+            f"{len(binary)} bytes follow the JSON and binary_data_size of {tensor.name} is {tensor.binary_size}: they "
+            f"must be the same, and {LENGTH_HEADER} must say where the JSON ends",
+            field=tensor.name,
+        )
 
 
 def to_bytes(values: NDArray[Any]) -> memoryview:

@@ -1,6 +1,6 @@
 """What /docs shows: schemas of the bodies that are decoded without pydantic, and examples from the models at hand."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -8,10 +8,46 @@ from fastapi.openapi.utils import get_openapi
 
 from service.inference.advice import ADVICE
 from service.inference.model import Model
-from service.manifest import OUTPUTS, Manifest
+from service.manifest import EXPECTED_LEVEL, OUTPUTS, Manifest
+from service.protocol.examples import example_feedback, example_instances, example_tensors
 from service.protocol.openapi_parts import PREDICTION_ID, add_errors, json_answer, json_body, json_content, json_object
+from service.protocol.predictions import WITH_RESPECT_TO
 
 _NUMBER = {"type": ["number", "null"]}
+_PIXEL = {"type": "integer", "minimum": 0, "maximum": 255}
+_INSTANCE = {
+    "anyOf": [
+        {
+            "type": "object",
+            "additionalProperties": _NUMBER,
+            "description": "of a table: every feature by name, null where its value is unknown",
+        },
+        {"type": "array", "items": _NUMBER, "description": "of a table: the features in the model's order"},
+        {
+            "type": "string",
+            "description": "a text; or an image, a PNG or JPEG file in base64, which may begin as a data URL does",
+        },
+        {**json_object({"text": {"type": "string"}}), "additionalProperties": False},
+        {**json_object({"b64": {"type": "string"}}), "additionalProperties": False},
+        {
+            "type": "array",
+            "items": {"type": "array", "items": {"anyOf": [_PIXEL, {"type": "array", "items": _PIXEL}]}},
+            "description": "an image of the model's size: its lines, of grey values or of red, green and blue",
+        },
+    ],
+    "description": "what it is depends on the model, whose metadata under /v2 say what it takes",
+}
+_PARAMETERS = {
+    "type": ["object", "null"],
+    "properties": {
+        "sensitivity": {
+            "type": ["boolean", "null"],
+            "description": "whether each prediction is to have its sensitivity; without it that of a table has it, "
+            "and that of a text or an image does not",
+        }
+    },
+    "description": "others are ignored",
+}
 
 _MEANINGS = {output.name: output.meaning for output in OUTPUTS}
 _SIGNALS = ("typicality", "boundary_distance", "jacobian_norm", "tail_ratio")
@@ -30,35 +66,39 @@ _RELIABILITY = json_object(
             "states",
         },
         **{name: {"type": "number", "description": _MEANINGS[name]} for name in _SIGNALS},
-        "sensitivity": {
-            "type": "object",
-            "additionalProperties": {"type": "number"},
-            "description": _MEANINGS["sensitivity"],
+        "with_respect_to": {
+            "enum": list(WITH_RESPECT_TO.values()),
+            "description": "what the signals are derivatives by, where it is not the features of a table",
         },
-    }
+        "sensitivity": {
+            "type": ["object", "array"],
+            "additionalProperties": {"type": "number"},
+            "items": {},
+            "description": _MEANINGS["sensitivity"] + "; of a table by feature, of a text as a list, one number for "
+            "each dimension of its embedding, of an image as lists of its height, width and channels",
+        },
+    },
+    ["score", "advice", "out_of_distribution", *_SIGNALS],
 )
 _PREDICTION = json_object(
     {
         "label": {"type": "string"},
         "probabilities": {"type": "object", "additionalProperties": {"type": "number"}},
+        "level": {"type": "integer", "description": "of an ordinal model: the label's place among the classes"},
+        EXPECTED_LEVEL.name: {"type": "number", "description": f"of an ordinal model: {EXPECTED_LEVEL.meaning}"},
+        "truncated": {"type": "boolean", "description": "of a text: whether it was cut, being too long for the model"},
         "reliability": _RELIABILITY,
-    }
+    },
+    ["label", "probabilities", "reliability"],
 )
 PREDICT = {
     "requestBody": json_body(
         json_object(
             {
-                "instances": {
-                    "type": "array",
-                    "minItems": 1,
-                    "items": {
-                        "anyOf": [
-                            {"type": "object", "additionalProperties": _NUMBER},
-                            {"type": "array", "items": _NUMBER},
-                        ]
-                    },
-                }
-            }
+                "instances": {"type": "array", "minItems": 1, "items": _INSTANCE},
+                "parameters": _PARAMETERS,
+            },
+            ["instances"],
         )
     ),
     "responses": {
@@ -183,25 +223,9 @@ def _add_examples(path: str, operation: dict[str, Any], newest: dict[str, Manife
         if values:
             parameter["example"] = values[0]
     if "requestBody" in operation and not path.startswith("/v2/repository/"):
-        make = example_tensors
+        make: Callable[[Manifest], dict[str, Any] | None] = example_tensors
         if path.startswith("/v1/"):
             make = example_feedback if path.endswith(":feedback") else example_instances
         body = operation["requestBody"]["content"]["application/json"]
-        body["examples"] = {name: {"value": make(manifest)} for name, manifest in newest.items()}
-
-
-def example_instances(manifest: Manifest) -> dict[str, Any]:
-    """Return a predict body of one usual row."""
-    return {"instances": [{feature.name: feature.example for feature in manifest.input.features}]}
-
-
-def example_feedback(manifest: Manifest) -> dict[str, Any]:
-    """Return a feedback body, for an answer's id to be put in."""
-    return {"feedback": [{"id": "the id of an answer", "row": 0, "label": manifest.classes[0]}]}
-
-
-def example_tensors(manifest: Manifest) -> dict[str, Any]:
-    """Return an infer body of one usual row."""
-    table = manifest.input
-    data = [feature.example for feature in table.features]
-    return {"inputs": [{"name": table.tensor, "shape": [1, len(data)], "datatype": "FP32", "data": data}]}
+        examples = {name: make(manifest) for name, manifest in newest.items()}
+        body["examples"] = {name: {"value": example} for name, example in examples.items() if example is not None}

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from service.errors import MalformedRequestError, UnsupportedParameterError, shown
+from service.protocol.half_characters import half_of, read_leniently
 
 Parameters = dict[str, str | int | float | bool]
 """What a client says beside its tensors. Those that mean nothing here are ignored, as the protocol wants it:
@@ -84,6 +85,10 @@ def read_request(content: bytes | memoryview) -> InferRequest:
     except msgspec.ValidationError as error:
         raise MalformedRequestError(f"the body is not an infer request: {shown(str(error))}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if half := half_of(read_leniently(content)):
+            raise MalformedRequestError(
+                f"the body has {half}, half of a surrogate pair and no character: send both halves, or neither"
+            ) from None
         raise MalformedRequestError(
             f"the body is not JSON: {error}; JSON has no NaN or infinity, a missing number is null"
         ) from None

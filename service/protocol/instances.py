@@ -1,16 +1,14 @@
-"""The friendly protocol's bodies: instances to rows, scores to predictions."""
+"""The friendly protocol's instances of a table: to rows."""
 
 import json
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from math import isfinite
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 import numpy as np
-import orjson
-from numpy.typing import NDArray
 
 from service.errors import (
     MalformedRequestError,
@@ -21,18 +19,14 @@ from service.errors import (
     WrongTypeError,
     shown,
 )
-from service.inference.advice import advise, strange
-from service.inference.model import Scores
 from service.inference.rows import check_count, check_values
-from service.manifest import Manifest
+from service.inputs import TableInput
+from service.protocol.predict_codec import NO_PARAMETERS, Asked, read_sensitivity
 
 _SHAPE: Final = 'send {"instances": [...]}, each instance an object by feature name or a list of numbers'
 
 _LONGEST_NAME = 64
 """What a client wrote is repeated to it up to this length."""
-
-_ROWS_A_PIECE, _VALUES_A_PIECE = 256, 32_768
-"""At most so much is written at a time; a thousand rows take some 20 ms, and health must not wait so long."""
 
 _LONGEST_LOOK = 1 << 18
 """Bytes that are looked at again, of an instance or of a body; they take some 10 ms."""
@@ -51,20 +45,21 @@ class _Counted(msgspec.Struct):
 _COUNTER = msgspec.json.Decoder(_Counted)
 
 
-class InstanceCodec:
-    """Reads `{"instances": [...]}` and writes `{"predictions": [...]}` for one model.
+class TableReader:
+    """Reads `{"instances": [...]}` for one model of tables.
 
     The decoder is compiled for the model's features, so that a good body is decoded and checked in one pass; only the
     instance at fault of a bad one is looked at again, slowly, to say precisely what is wrong with it.
 
     Args:
-        manifest: the model's.
+        table: what the model takes.
         max_rows: most rows in one request.
     """
 
-    def __init__(self, manifest: Manifest, max_rows: int) -> None:
-        self._manifest = manifest
-        self._table = table = manifest.input
+    heavy: ClassVar = False
+
+    def __init__(self, table: TableInput, max_rows: int) -> None:
+        self._table = table
         self._max_rows = max_rows
         fields = [(f"feature_{index}", float | None) for index in range(len(table.features))]
         row = msgspec.defstruct(
@@ -74,10 +69,11 @@ class InstanceCodec:
             forbid_unknown_fields=True,
             gc=False,
         )
-        body = msgspec.defstruct("Body", [("instances", list[row | list[float | None]])])  # type: ignore[valid-type]
+        instances = list[row | list[float | None]]  # type: ignore[valid-type]
+        body = msgspec.defstruct("Body", [("instances", instances), ("parameters", msgspec.Raw, NO_PARAMETERS)])
         self._decoder = msgspec.json.Decoder(body)
 
-    def read(self, body: bytes) -> NDArray[np.float32]:
+    def read(self, body: bytes) -> Asked:
         """Return the rows [N, features] of a request body; null becomes NaN.
 
         Raises:
@@ -87,7 +83,7 @@ class InstanceCodec:
             # More brackets than rows allowed may be too many rows, which are counted before they are decoded.
             if body.count(b"[") + body.count(b"{") > self._max_rows + 2:
                 check_count(len(_COUNTER.decode(body).instances), self._max_rows)
-            (instances,) = msgspec.structs.astuple(self._decoder.decode(body))
+            instances, parameters = msgspec.structs.astuple(self._decoder.decode(body))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise self._diagnose(body, error) from None
         check_count(len(instances), self._max_rows)
@@ -99,73 +95,7 @@ class InstanceCodec:
         with np.errstate(over="ignore"):
             rows = np.array(values, dtype=np.float32)
         check_values(rows, self._table)
-        return rows
-
-    def headers(self) -> dict[str, str]:
-        """Return the answer's headers."""
-        return {"content-type": "application/json"}
-
-    def write(self, scores: Scores, name: str | None = None, /) -> Iterator[bytes]:
-        """Yield the answer's JSON: its id, where it has one, and one prediction per row, its reliability beside it."""
-        manifest = self._manifest
-        head = {"model_name": manifest.name, "model_version": str(manifest.version)}
-        if name is not None:
-            head["id"] = name
-        yield orjson.dumps(head)[:-1] + b',"predictions":['
-        rows = len(scores["label"])
-        step = max(min(_ROWS_A_PIECE, _VALUES_A_PIECE // (len(manifest.input.features) + len(manifest.classes))), 1)
-        for start in range(0, rows, step):
-            part = slice(start, start + step)
-            piece = self._predictions({name: values[part] for name, values in scores.items()})
-            yield piece[1:-1] + (b"," if part.stop < rows else b"]}")
-
-    def _predictions(self, scores: Scores) -> bytes:
-        """Return the predictions as a JSON list."""
-        manifest = self._manifest
-        classes, features = manifest.classes, manifest.input.names
-        thresholds = manifest.reference.thresholds
-        columns = zip(
-            scores["label"].tolist(),
-            scores["probabilities"],
-            scores["reliability"],
-            advise(scores["reliability"], thresholds),
-            scores["typicality"],
-            strange(scores["typicality"], thresholds.out_of_distribution).tolist(),
-            scores["boundary_distance"],
-            scores["jacobian_norm"],
-            scores["tail_ratio"],
-            scores["sensitivity"],
-            strict=True,
-        )
-        predictions = [
-            {
-                "label": classes[label],
-                "probabilities": dict(zip(classes, probabilities, strict=True)),
-                "reliability": {
-                    "score": reliability,
-                    "advice": advice,
-                    "typicality": typicality,
-                    "out_of_distribution": out_of_distribution,
-                    "boundary_distance": boundary_distance,
-                    "jacobian_norm": jacobian_norm,
-                    "tail_ratio": tail_ratio,
-                    "sensitivity": dict(zip(features, sensitivity, strict=True)),
-                },
-            }
-            for (
-                label,
-                probabilities,
-                reliability,
-                advice,
-                typicality,
-                out_of_distribution,
-                boundary_distance,
-                jacobian_norm,
-                tail_ratio,
-                sensitivity,
-            ) in columns
-        ]
-        return orjson.dumps(predictions, option=orjson.OPT_SERIALIZE_NUMPY)
+        return Asked(rows, read_sensitivity(parameters, otherwise=True))
 
     def _diagnose(self, body: bytes, error: Exception) -> ServiceError:
         """Return what is wrong with a body that the decoder refused; a large one must not keep the event loop."""

@@ -11,7 +11,8 @@ from service import __version__
 from service.core import Core
 from service.inference.model import Model
 from service.inference.repository import Repository
-from service.manifest import OUTPUTS, output_shape
+from service.inputs import ImageInput, Input, TableInput, TextInput
+from service.manifest import Manifest, output_shape, outputs_of
 from service.protocol.exchange import Exchange
 from service.protocol.open_inference_schemas import (
     INFER,
@@ -22,7 +23,9 @@ from service.protocol.open_inference_schemas import (
     READY,
     SERVER_METADATA,
 )
+from service.protocol.predictions import WITH_RESPECT_TO
 from service.protocol.tensors import TensorCodec
+from service.protocol.text_tensors import TEXT_TENSOR
 
 PLATFORM = "onnx_onnxv1"
 
@@ -33,10 +36,10 @@ EXTENSIONS = ("binary_tensor_data",)
 def open_inference_router(core: Core, exchange: Exchange) -> APIRouter:
     """Return the routes under /v2."""
     router = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
-    repository, max_rows = core.repository, core.settings.max_rows
+    repository, limits = core.repository, core.row_limits
 
     async def answer(request: Request, model: Model) -> Response:
-        return await exchange.answer(request, model, TensorCodec(model, max_rows, request.headers))
+        return await exchange.answer(request, model, TensorCodec(model, limits, request.headers))
 
     @router.get("", openapi_extra={"responses": SERVER_METADATA})
     @router.get("/", include_in_schema=False)
@@ -105,15 +108,31 @@ def _metadata(repository: Repository, model: Model) -> dict[str, Any]:
         "name": manifest.name,
         "versions": [str(version) for version in repository.versions(manifest.name)],
         "platform": PLATFORM,
-        "inputs": [{"name": manifest.input.tensor, "datatype": "FP32", "shape": [-1, len(manifest.input.features)]}],
+        "inputs": [_input(manifest.input)],
         "outputs": [
             {"name": output.name, "datatype": output.datatype, "shape": [-1, *output_shape(output, manifest)]}
-            for output in OUTPUTS
+            for output in outputs_of(manifest)
         ],
-        # The protocol has texts here: lists travel in them as JSON.
-        "properties": {
-            "description": manifest.description,
-            "classes": json.dumps(manifest.classes),
-            "features": json.dumps(manifest.input.names),
-        },
+        "properties": _properties(manifest),
     }
+
+
+def _input(taken: Input) -> dict[str, Any]:
+    match taken:
+        case TableInput():
+            return {"name": taken.tensor, "datatype": "FP32", "shape": [-1, len(taken.features)]}
+        case TextInput():
+            return {"name": TEXT_TENSOR, "datatype": "BYTES", "shape": [-1]}
+        case ImageInput():
+            return {"name": taken.tensor, "datatype": "UINT8", "shape": [-1, *taken.gradient_shape]}
+
+
+def _properties(manifest: Manifest) -> dict[str, str]:
+    # The protocol has texts here: lists travel in them as JSON.
+    properties = {"description": manifest.description, "classes": json.dumps(manifest.classes)}
+    match manifest.input:
+        case TableInput() as table:
+            properties["features"] = json.dumps(table.names)
+        case TextInput() | ImageInput() as other:
+            properties["with_respect_to"] = WITH_RESPECT_TO[other.kind]
+    return properties

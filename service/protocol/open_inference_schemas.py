@@ -4,7 +4,7 @@ from typing import Any
 
 from service.protocol.binary_tensors import LENGTH_HEADER
 from service.protocol.openapi_parts import PREDICTION_ID, json_answer, json_body, json_content, json_object
-from service.protocol.tensors import NUMBERS
+from service.protocol.table_tensors import NUMBERS
 
 _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _LENGTH = {"schema": {"type": "integer", "minimum": 0}}
@@ -33,7 +33,11 @@ _REQUEST = json_object(
             "items": json_object(
                 {
                     **_TENSOR,
-                    "datatype": {"enum": list(NUMBERS), "description": "FP32 is what models take; FP16 binary only"},
+                    "datatype": {
+                        "enum": [*NUMBERS, "BYTES"],
+                        "description": "FP32 is what models of tables take, other numbers become that, FP16 binary "
+                        "only; BYTES, texts in UTF-8, is what models of texts take, and UINT8 models of images",
+                    },
                     "data": {**_DATA, "items": {}},
                     "parameters": _REQUEST_PARAMETERS,
                 },
@@ -57,7 +61,7 @@ _ANSWER = json_object(
         "parameters": {
             **_SCALARS,
             "description": "what the outputs are measured against: which jacobian it is of, the number of calibration "
-            "rows, their tail ratio, the smallest typicality there can be",
+            "rows, their tail ratio, the smallest typicality there can be; truncated_rows, how many texts were cut",
         },
         "outputs": {
             "type": "array",
@@ -74,7 +78,7 @@ INFER: dict[str, Any] = {
             "in": "header",
             "required": False,
             "description": "bytes of the body that are JSON, where binary data follow it; 0 where the body is the "
-            "input's FP32 numbers and nothing else, which is answered in binary",
+            "input's FP32 numbers, UINT8 pixels or one text and nothing else, which is answered in binary",
             **_LENGTH,
         }
     ],
@@ -111,7 +115,8 @@ MODEL_METADATA = json_answer(
                 "type": "object",
                 "additionalProperties": {"type": "string"},
                 "description": "the model in words and, as JSON lists, its classes, which label and probabilities "
-                "count, and its features, which the input and sensitivity count",
+                "count, and a table's features, which the input and sensitivity count; of other models what the "
+                "signals are with_respect_to",
             },
         }
     ),

@@ -9,27 +9,32 @@ from starlette.responses import Response
 
 from service.inference.model import Model
 from service.inference.repository import Repository
+from service.inference.rows import RowLimits
+from service.inputs import ImageInput, TableInput, TextInput
 from service.protocol.documentation import MODEL_NAMES, MODEL_STATE, PREDICT
 from service.protocol.exchange import Exchange
-from service.protocol.instances import InstanceCodec
+from service.protocol.images import ImageReader
+from service.protocol.instances import TableReader
+from service.protocol.predict_codec import PredictCodec, Reader
+from service.protocol.texts import TextReader
 
 
-def predict_router(repository: Repository, exchange: Exchange, max_rows: int) -> APIRouter:
+def predict_router(repository: Repository, exchange: Exchange, limits: RowLimits) -> APIRouter:
     """Return the routes under /v1.
 
     Args:
         repository: the models.
         exchange: answers predictions.
-        max_rows: most rows in one request.
+        limits: what may be in one request.
     """
     router = APIRouter(prefix="/v1/models", tags=["predict"])
-    codecs: WeakKeyDictionary[Model, InstanceCodec] = WeakKeyDictionary()
+    readers: WeakKeyDictionary[Model, Reader] = WeakKeyDictionary()
 
     async def answer(request: Request, model: Model) -> Response:
-        codec = codecs.get(model)
-        if codec is None:
-            codec = codecs[model] = InstanceCodec(model.manifest, max_rows)
-        return await exchange.answer(request, model, codec)
+        reader = readers.get(model)
+        if reader is None:
+            reader = readers[model] = _reader(model, limits)
+        return await exchange.answer(request, model, PredictCodec(model.manifest, reader))
 
     @router.get("", openapi_extra={"responses": MODEL_NAMES})
     async def list_models() -> dict[str, list[str]]:
@@ -55,3 +60,15 @@ def predict_router(repository: Repository, exchange: Exchange, max_rows: int) ->
         return {"name": repository.get(name).manifest.name, "ready": True}
 
     return router
+
+
+def _reader(model: Model, limits: RowLimits) -> Reader:
+    """Return what reads the instances that a model takes."""
+    taken = model.manifest.input
+    match taken:
+        case TableInput():
+            return TableReader(taken, limits.rows)
+        case TextInput():
+            return TextReader(taken, model.tokenizer, limits.rows)
+        case ImageInput():
+            return ImageReader(taken, limits)

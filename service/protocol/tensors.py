@@ -1,28 +1,25 @@
 """The Open Inference Protocol's infer bodies: tensors to rows, scores to tensors, as JSON or as bytes."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from service.errors import MalformedRequestError, UnknownFeatureError, WrongTypeError, shown
+from service.errors import UnknownFeatureError, shown
 from service.inference.model import Model, Scores
-from service.inference.rows import check_count, check_values
-from service.manifest import OUTPUTS
-from service.protocol.binary_tensors import LENGTH_HEADER, from_bytes, raw_tensor, split_body, to_bytes
-from service.protocol.infer_request import InferRequest, RequestTensor, flag, read_request
-from service.protocol.json_tensors import from_json, in_pieces, to_json
-
-_DATATYPES: Final = {output.name: output.datatype for output in OUTPUTS}
-
-NUMBERS: Final = {
-    **{f"FP{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
-    **{f"INT{8 * size}": np.dtype(f"<i{size}") for size in (1, 2, 4, 8)},
-    **{f"UINT{8 * size}": np.dtype(f"<u{size}") for size in (1, 2, 4, 8)},
-}
-"""Datatypes of an input. The models take FP32; what else is a number becomes one, rounded."""
+from service.inference.rows import RowLimits
+from service.inputs import ImageInput, TableInput, TextInput
+from service.manifest import outputs_of
+from service.protocol.binary_tensors import LENGTH_HEADER, split_body, to_bytes
+from service.protocol.image_tensors import ImageTensor
+from service.protocol.infer_request import InferRequest, flag, read_request
+from service.protocol.json_tensors import in_pieces, to_json
+from service.protocol.predict_codec import check_sensitivities
+from service.protocol.table_tensors import TableTensor
+from service.protocol.tensor_data import TensorReader
+from service.protocol.text_tensors import TextTensor
 
 
 class Answered(NamedTuple):
@@ -37,54 +34,52 @@ class TensorCodec:
 
     Args:
         model: the model asked.
-        max_rows: most rows in one request.
+        limits: what may be in one request.
         headers: the request's.
     """
 
-    def __init__(self, model: Model, max_rows: int, headers: Mapping[str, str]) -> None:
+    def __init__(self, model: Model, limits: RowLimits, headers: Mapping[str, str]) -> None:
+        self.altered = 0
+        """rows that are not whole, once the request is read"""
         self._model = model
-        self._max_rows = max_rows
+        self._reader = _reader(model, limits)
+        self._datatypes = {output.name: output.datatype for output in outputs_of(model.manifest)}
         self._request_headers = headers
         self._id: str | None = None
         self._outputs: list[Answered] = []
         self._headers = {"content-type": "application/json"}
 
-    def read(self, body: bytes) -> NDArray[np.float32]:
-        """Return the rows [N, features] of a request; JSON's null and a binary NaN are missing values.
+    @property
+    def heavy(self) -> bool:
+        """Whether a body takes so long to read that the event loop cannot."""
+        return self._reader.heavy
+
+    def read(self, body: bytes) -> NDArray[Any]:
+        """Return the rows of a request, as `Model.score` takes them.
 
         Raises:
             ServiceError: if the body, the input's name, datatype, shape or data, or an output's name is wrong.
         """
         json, binary, raw = split_body(body, self._request_headers)
-        table = self._model.manifest.input
-        width = len(table.features)
-        if raw:
-            request = InferRequest([raw_tensor(table.tensor, width, binary)], parameters={"binary_data_output": True})
-        else:
-            request = read_request(json)
+        request = InferRequest([], parameters={"binary_data_output": True}) if raw else read_request(json)
         self._id = request.id
-        self._outputs = _outputs(request)
-        names = [tensor.name for tensor in request.inputs]
-        if names != [table.tensor]:
-            raise UnknownFeatureError(
-                f"the inputs are {shown(', '.join(map(repr, names))) or 'none'} and the model takes one, "
-                f"{table.tensor!r}",
-                field="inputs",
-            )
-        tensor = request.inputs[0]
-        if tensor.datatype not in NUMBERS:
-            raise WrongTypeError(
-                f"{tensor.name} has datatype {shown(tensor.datatype)!r}: send FP32, or another of {', '.join(NUMBERS)}",
-                field=tensor.name,
-            )
-        if len(tensor.shape) != 2 or tensor.shape[1] != width or tensor.shape[0] < 0:
-            shape = shown(str(tensor.shape[:100]))  # so many are never shown whole
-            raise WrongTypeError(f"{tensor.name} has shape {shape}: send [rows, {width}]", field=tensor.name)
-        check_count(tensor.shape[0], self._max_rows)
-        with np.errstate(over="ignore"):
-            rows = _data(tensor, binary).astype(np.float32, copy=False)
-        check_values(rows, table)
-        return rows
+        self._outputs = self._outputs_of(request)
+        if raw:
+            taken = self._reader.read_raw(binary)
+        else:
+            names, name = [tensor.name for tensor in request.inputs], self._reader.name
+            if names != [name]:
+                raise UnknownFeatureError(
+                    f"the inputs are {shown(', '.join(map(repr, names))) or 'none'} and the model takes one, {name!r}",
+                    field="inputs",
+                )
+            taken = self._reader.read(request.inputs[0], binary)
+        manifest = self._model.manifest
+        if not isinstance(manifest.input, TableInput) and Answered("sensitivity", binary=False) in self._outputs:
+            check_sensitivities(len(taken.rows), manifest.input)
+        if taken.altered is not None:
+            self.altered = int(np.count_nonzero(taken.altered))
+        return taken.rows
 
     def write(self, scores: Scores, _name: str | None = None, /) -> Iterator[bytes]:
         """Yield the answer: the outputs asked for, in row-major order, binary ones behind the JSON."""
@@ -110,12 +105,14 @@ class TensorCodec:
                 "smallest_typicality": manifest.reference.smallest_typicality,
             },
         }
+        if isinstance(manifest.input, TextInput):
+            head["parameters"]["truncated_rows"] = self.altered
         if self._id is not None:
             head["id"] = self._id
         yield orjson.dumps(head)[:-1] + b',"outputs":['
         for index, (name, as_bytes) in enumerate(self._outputs):
             values = scores[name]
-            output: dict[str, Any] = {"name": name, "shape": values.shape, "datatype": _DATATYPES[name]}
+            output: dict[str, Any] = {"name": name, "shape": values.shape, "datatype": self._datatypes[name]}
             if as_bytes:
                 output["parameters"] = {"binary_data_size": values.nbytes}
             described = orjson.dumps(output)
@@ -129,36 +126,27 @@ class TensorCodec:
         """Return the answer's headers."""
         return self._headers
 
+    def _outputs_of(self, request: InferRequest) -> list[Answered]:
+        """Return the outputs to answer with: those asked for, or all."""
+        all_binary = flag(request.parameters, "binary_data_output") or False
+        answered = []
+        for output in request.outputs or ():
+            if output.name not in self._datatypes:
+                raise UnknownFeatureError(
+                    f"no output is called {shown(output.name)!r}; there are {', '.join(self._datatypes)}",
+                    field="outputs",
+                )
+            binary = flag(output.parameters, "binary_data")
+            answered.append(Answered(output.name, all_binary if binary is None else binary))
+        return answered or [Answered(name, all_binary) for name in self._datatypes]
 
-def _outputs(request: InferRequest) -> list[Answered]:
-    """Return the outputs to answer with: those asked for, or all."""
-    all_binary = flag(request.parameters, "binary_data_output") or False
-    answered = []
-    for output in request.outputs or ():
-        if output.name not in _DATATYPES:
-            raise UnknownFeatureError(
-                f"no output is called {shown(output.name)!r}; there are {', '.join(_DATATYPES)}", field="outputs"
-            )
-        binary = flag(output.parameters, "binary_data")
-        answered.append(Answered(output.name, all_binary if binary is None else binary))
-    return answered or [Answered(name, all_binary) for name in _DATATYPES]
 
-
-def _data(tensor: RequestTensor, binary: memoryview) -> NDArray[Any]:
-    """Return the numbers of a tensor of good shape and datatype, in whichever of the two forms they came."""
-    json, size = tensor.json, tensor.binary_size
-    if json is not None and size is not None:
-        raise MalformedRequestError(
-            f"{tensor.name} has both data and binary_data_size: send its numbers once", field=tensor.name
-        )
-    dtype = NUMBERS[tensor.datatype]
-    if size is not None:
-        return from_bytes(tensor, size, binary, dtype)
-    if json is None:
-        raise MalformedRequestError(f"{tensor.name} has neither data nor binary_data_size", field=tensor.name)
-    if len(binary):
-        raise MalformedRequestError(
-            f"{len(binary)} bytes follow the JSON, and no input has a binary_data_size that claims them",
-            field=tensor.name,
-        )
-    return from_json(tensor, json, dtype)
+def _reader(model: Model, limits: RowLimits) -> TensorReader:
+    """Return what reads the input that a model takes."""
+    match model.manifest.input:
+        case TableInput() as table:
+            return TableTensor(table, limits.rows)
+        case TextInput():
+            return TextTensor(model.tokenizer, limits.rows)
+        case ImageInput() as image:
+            return ImageTensor(image, limits)

@@ -27,7 +27,7 @@ class Forced(Engine):
         super().__init__(Limits(queue_rows=10**6, deadline=60), lambda _: None)
         self._short = short
 
-    def is_short(self, _model: Model, _rows: int) -> bool:
+    def is_short(self, _model: Model, _units: int) -> bool:
         return self._short
 
 

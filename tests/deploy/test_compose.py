@@ -17,7 +17,7 @@ import pytest
 
 from deploy.demo.day import MISTAKE
 from service.inference.model import Model
-from service.protocol.documentation import example_instances
+from service.protocol.examples import example_instances
 from service.version_folder import read_manifest
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,10 @@ from model_export import commands
 from model_export.card import card
 from model_export.errors import DataNotFoundError
 from model_export.tasks import TableTask
+from service.inputs import TextInput
 from service.version_folder import read_manifest
 from tests.conftest import Exported
+from tests.service.made_images import image_input
 
 runner = CliRunner()
 
@@ -19,7 +21,7 @@ runner = CliRunner()
 def test_inspect_shows_the_card(exported: Exported) -> None:
     result = runner.invoke(commands.app, ["inspect", str(exported.folder)], env={"COLUMNS": "120"})
     assert result.exit_code == 0
-    for words in ("plant version 1", "4 → 16 → 12 → 3", "flow rate", "L/h", "accuracy", "constant 0.00316"):
+    for words in ("plant version 1", "dense 16 → 12", "flow rate", "L/h", "accuracy", "constant 0.00316"):
         assert words in result.output
 
 
@@ -48,6 +50,20 @@ def test_what_stands_in_brackets_is_shown_as_it_is(exported: Exported) -> None:
     assert "mol[/L]" in capture.get()
     result = runner.invoke(commands.app, ["inspect", "/no[/x]"])
     assert "/no[/x]" in result.stderr
+
+
+def test_the_card_of_other_models_says_what_they_take(exported: Exported) -> None:
+    manifest = read_manifest(exported.folder)
+    text = TextInput(encoder="small, mean, int8", dimensions=384, max_tokens=128, padding=0, example="Not [so] bad.")
+    for taken, words in (
+        (text, ["Not [so] bad.", "128 tokens", "small, mean, int8, 384 dimensions"]),
+        (image_input("RGB", "crop"), ["8 × 6 (width × height), others: crop", "green", "120 ± 64"]),
+    ):
+        with commands.console.capture() as capture:
+            commands.console.print(card(manifest.model_copy(update={"input": taken})), width=200)
+        shown = capture.get()
+        for word in words:
+            assert word in shown
 
 
 def test_verify_reports_each_finding(exported: Exported) -> None:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from service.errors import InvalidModelError
 from service.manifest import MANIFEST_FILE, MODEL_FILE, OUTPUTS, Manifest, output_shape
-from service.protocol.instances import InstanceCodec
+from service.protocol.instances import TableReader
 from service.version_folder import read_manifest
 from tests.conftest import Exported
 
@@ -91,7 +91,7 @@ def test_rows_can_be_read_by_every_name_that_a_feature_may_have(exported: Export
     except ValidationError:
         return
     row = dict.fromkeys(renamed.table.names, 1.5)
-    assert (InstanceCodec(renamed, 1).read(orjson.dumps({"instances": [row]})) == 1.5).all()
+    assert (TableReader(renamed.table, 1).read(orjson.dumps({"instances": [row]})).rows == 1.5).all()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe"])

@@ -10,9 +10,7 @@ from model_export.chainzrule import (
     dreg_penalty,
     forward_jacobian,
     jacobian_norm,
-    pullback,
     reverse_jacobian,
-    squared_layer_norms,
     tail_ratio,
 )
 
@@ -47,12 +45,12 @@ def by_finite_differences(network: ChainzRuleNetwork, x: Tensor, step: float = 1
 def test_both_directions_are_autograds_jacobian(activation: str, widths: tuple[int, ...], rows: int) -> None:
     network = make_network(widths, activation)
     x = torch.randn(rows, widths[0], dtype=torch.float64)
-    derivatives = network.trace(x).derivatives
+    trace = network.trace(x)
     shape = (rows, widths[-1], widths[0])
     expected = by_autograd(network, x) if rows else torch.zeros(shape, dtype=torch.float64)
     for jacobian in (
-        forward_jacobian(network.weights, derivatives),
-        reverse_jacobian(network.weights, derivatives),
+        forward_jacobian(network.weights, network.derivatives(trace.records)),
+        reverse_jacobian(network, trace),
     ):
         torch.testing.assert_close(jacobian.expand(shape), expected, rtol=1e-10, atol=1e-10)
 
@@ -61,24 +59,23 @@ def test_both_directions_are_autograds_jacobian(activation: str, widths: tuple[i
 def test_the_jacobian_is_the_finite_difference(activation: str) -> None:
     network = make_network((4, 7, 5, 3), activation)
     x = torch.randn(20, 4, dtype=torch.float64)
-    jacobian = reverse_jacobian(network.weights, network.trace(x).derivatives)
+    jacobian = reverse_jacobian(network, network.trace(x))
     torch.testing.assert_close(jacobian, by_finite_differences(network, x), rtol=1e-6, atol=1e-7)
 
 
 def test_pullback_is_any_combination_of_the_jacobians_rows() -> None:
     network = make_network((4, 7, 5, 3))
     x = torch.randn(20, 4, dtype=torch.float64)
-    derivatives = network.trace(x).derivatives
     combination = torch.randn(20, 3, dtype=torch.float64)
     expected = torch.einsum("nk,nki->ni", combination, by_autograd(network, x))
-    torch.testing.assert_close(pullback(network.weights, derivatives, combination), expected)
+    torch.testing.assert_close(network.pullback(network.trace(x).records, combination), expected)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_layer_norms_are_those_of_each_layers_jacobian(activation: str) -> None:
     network = make_network((4, 7, 5, 3), activation)
     hidden = torch.randn(6, 4, dtype=torch.float64)
-    norms = squared_layer_norms(network.weights, network.trace(hidden).derivatives)
+    norms = network.squared_norms(network.trace(hidden).records)
     for layer, norm in zip([*network.hidden, network.head], norms, strict=True):
 
         def apply(rows: Tensor, layer: torch.nn.Module = layer) -> Tensor:
@@ -96,25 +93,25 @@ def test_layer_norms_are_those_of_each_layers_jacobian(activation: str) -> None:
 def test_dreg_is_the_batchs_mean_of_summed_norms_and_has_autograds_gradient() -> None:
     network = make_network((4, 7, 5, 3))
     x = torch.randn(9, 4, dtype=torch.float64)
-    norms = squared_layer_norms(network.weights, network.trace(x).derivatives)
+    norms = network.squared_norms(network.trace(x).records)
     expected = torch.stack([norm.expand(9) for norm in norms]).sum(0).mean()
-    torch.testing.assert_close(dreg_penalty(network.weights, network.trace(x).derivatives), expected)
+    torch.testing.assert_close(dreg_penalty(network, network.trace(x).records), expected)
 
     def penalty(weight: Tensor) -> Tensor:
-        derivatives = torch.func.functional_call(_Traced(network), {"network.hidden.0.linear.weight": weight}, x)
-        return dreg_penalty((weight, *network.weights[1:]), derivatives)
+        found: Tensor = torch.func.functional_call(_Penalty(network), {"network.hidden.0.linear.weight": weight}, x)
+        return found
 
     weight = network.weights[0].detach().requires_grad_()
     assert torch.autograd.gradcheck(penalty, (weight,))
 
 
-class _Traced(torch.nn.Module):
+class _Penalty(torch.nn.Module):
     def __init__(self, network: ChainzRuleNetwork) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        return self.network.trace(x).derivatives
+    def forward(self, x: Tensor) -> Tensor:
+        return dreg_penalty(self.network, self.network.trace(x).records)
 
 
 def test_norm_and_tail_ratio_are_their_definitions() -> None:

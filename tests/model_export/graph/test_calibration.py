@@ -10,7 +10,7 @@ from scipy.stats import kstest
 from model_export.errors import DataError
 from model_export.graph.calibration import Calibration, calibrate
 from model_export.graph.onnx_writer import export_graph
-from model_export.graph.scorer import Scorer, Scores
+from model_export.graph.scorer import Scorer, Scores, as_arrays
 from model_export.reliability.thresholds import halves
 from model_export.training import ChainzRuleClassifier
 from tests.conftest import codes_of, make_table
@@ -21,11 +21,11 @@ USUAL = make_table(100, seed=2)[0].to_numpy(np.float32)
 
 
 def score(scorer: Scorer, table: pd.DataFrame) -> Scores[NDArray[np.float64]]:
-    return Scores(*(output.numpy() for output in scorer(torch.from_numpy(table.to_numpy(copy=True)))))
+    return as_arrays(scorer(torch.from_numpy(table.to_numpy(copy=True))))
 
 
 def all_finite(scores: Scores[NDArray[np.float64]]) -> bool:
-    return all(np.isfinite(output).all() for output in scores)
+    return all(np.isfinite(output).all() for output in scores.present().values())
 
 
 def far(rows: int) -> pd.DataFrame:

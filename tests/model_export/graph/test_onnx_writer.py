@@ -14,10 +14,10 @@ from model_export.errors import ExportError, VerificationError
 from model_export.graph.calibration import Calibration, calibrate
 from model_export.graph.compact import compact
 from model_export.graph.onnx_writer import OPSET, check_graph, export_graph, write_graph
-from model_export.graph.scorer import Scores
 from model_export.graph.verification import TOLERANCE, check_parity
 from model_export.training import ChainzRuleClassifier
-from service.manifest import JacobianKind
+from model_export.training.standardiser import Standardiser
+from service.manifest import OUTPUTS, JacobianKind
 from tests.conftest import make_table
 from tests.onnx_edit import change_output
 
@@ -37,9 +37,9 @@ def test_onnxruntime_answers_as_torch_does_at_every_batch_size(
 ) -> None:
     table = make_table(max(rows, 1), seed=9)[0].to_numpy(dtype=np.float32, copy=True)[:rows]
     session = onnxruntime.InferenceSession(graph)
-    found = Scores(*session.run(None, {"features": table}))
-    expected = calibration.scorer(torch.from_numpy(table).double())
-    for name, got, wanted in zip(Scores._fields, found, expected, strict=True):
+    found = session.run(None, {"features": table})
+    expected = calibration.scorer(torch.from_numpy(table).double()).present()
+    for (name, wanted), got in zip(expected.items(), found, strict=True):
         assert got.shape == wanted.shape, name
         np.testing.assert_allclose(got, wanted.numpy(), rtol=TOLERANCE, atol=TOLERANCE, err_msg=name)
 
@@ -58,7 +58,7 @@ def test_is_standard_self_contained_and_dynamic_in_the_batch(graph: bytes) -> No
     model = onnx.load_from_string(graph)
     check_graph(model)
     assert [(imported.domain, imported.version) for imported in model.opset_import] == [("", OPSET)]
-    assert [value.name for value in model.graph.output] == list(Scores._fields)
+    assert [value.name for value in model.graph.output] == [output.name for output in OUTPUTS]
     for value in [*model.graph.input, *model.graph.output]:
         assert value.type.tensor_type.shape.dim[0].dim_param == "rows"
 
@@ -86,7 +86,7 @@ def test_exporting_is_quiet_and_deterministic(
     assert not caplog.records
 
 
-@pytest.mark.parametrize("name", [name for name in Scores._fields if name != "label"])
+@pytest.mark.parametrize("name", [output.name for output in OUTPUTS if output.name != "label"])
 def test_an_output_that_differs_is_named(calibration: Calibration, name: str) -> None:
     broken = onnx.load_from_string(write_graph(compact(calibration.scorer), "features"))
     change_output(broken, name, "Mul", 1.001)
@@ -96,6 +96,7 @@ def test_an_output_that_differs_is_named(calibration: Calibration, name: str) ->
 
 def test_an_output_that_is_not_finite_is_named(calibration: Calibration) -> None:
     wild = deepcopy(calibration.scorer)
+    assert isinstance(wild.standardiser, Standardiser)
     wild.standardiser.clamp = 1e30
     with pytest.raises(VerificationError, match="not finite on rows at the clamp"):
         export_graph(wild, "features", USUAL)

@@ -88,7 +88,7 @@ def test_typicality_falls_where_the_model_was_not_trained(scorer: Scorer, rows: 
 
 def test_every_output_is_finite_however_far_the_row(scorer: Scorer) -> None:
     far = torch.tensor([[1e30, -1e30, 1e30, 1e30], [torch.nan] * 4, [-3e38] * 4], dtype=torch.float64)
-    for name, output in scorer(far)._asdict().items():
+    for name, output in scorer(far).present().items():
         assert torch.isfinite(output.double()).all(), name
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from model_export.chainzrule import ChainzRuleLayer
+from model_export.chainzrule import ChainzRuleLayer, ChainzRuleNetwork
 from model_export.graph.calibration import Calibration
 from model_export.reliability import Signature
 from model_export.studies.baselines import (
@@ -36,13 +36,14 @@ def test_a_view_is_what_the_scorer_sees(subject: Subject, view: View) -> None:
     for layer, preactivation, before in zip(network.hidden, view.preactivations, view.layer_inputs[:-1], strict=True):
         assert isinstance(layer, ChainzRuleLayer)
         torch.testing.assert_close(layer.linear(before), preactivation)
-    torch.testing.assert_close(view.features @ network.head.weight.T + network.head.bias, view.logits)
+    torch.testing.assert_close(network.head(view.features), view.logits)
     torch.testing.assert_close(view.layer_inputs[0], view.inputs)
     torch.testing.assert_close(view.layer_inputs[-1], view.features)
 
 
 def test_gran_is_the_norm_of_the_losss_gradient_by_every_weight(subject: Subject, view: View) -> None:
     network = subject.scorer.network
+    assert isinstance(network, ChainzRuleNetwork)
     parameters = {name: value.detach() for name, value in network.named_parameters() if name.endswith("weight")}
 
     def loss(weights: dict[str, torch.Tensor], row: torch.Tensor, label: torch.Tensor) -> torch.Tensor:

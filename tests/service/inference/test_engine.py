@@ -255,7 +255,7 @@ def test_who_has_hung_up_takes_up_no_room(slow: SlowModel) -> None:
 
 def test_a_batch_is_kept_so_small_that_who_waited_longest_is_in_time(slow: SlowModel) -> None:
     async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
-        slow._seconds_a_run, slow._seconds_a_row = 0.001, 0.01
+        slow._seconds_a_run, slow._seconds_a_unit = 0.001, 0.01
         answers = [engine.submit(slow, make_rows(1, seed)) for seed in range(2)]
         answers += [engine.submit(slow, make_rows(9, seed)) for seed in range(2)]
         engine._pace = 1.6
@@ -267,8 +267,42 @@ def test_a_batch_is_kept_so_small_that_who_waited_longest_is_in_time(slow: SlowM
 
 def test_what_could_not_be_in_time_even_by_itself_is_too_large(slow: SlowModel) -> None:
     async def scenario(engine: Engine, _: list[Dispatch]) -> None:
-        slow._seconds_a_row = 0.01
+        slow._seconds_a_unit = 0.01
         with pytest.raises(TooManyRowsError, match="100 rows should take"):
             engine.submit(slow, make_rows(100))
 
     run(Limits(deadline=0.5), scenario)
+
+
+def test_a_text_costs_its_tokens_and_not_a_row(texts: Exported) -> None:
+    model = Model.load(texts.folder, threads=1)
+    short, long = (model.tokenizer.encode([text] * 64).rows for text in ("bad", "good " * 100))
+
+    async def scenario(engine: Engine, _: list[Dispatch]) -> None:
+        # 64 short texts should take 0.19 s of the deadline's 0.5 s, and 64 long ones 1.5 s
+        model._seconds_a_run, model._seconds_a_unit = 0.0, 0.001
+        assert model.units(short) == 192
+        first = engine.submit(model, short)
+        assert engine.expected_wait == pytest.approx(0.192)
+        with pytest.raises(TooManyRowsError, match=r"64 rows should take 1\.54 s, more than the deadline of 0\.5 s"):
+            engine.submit(model, long)
+        with pytest.raises(OverloadedError, match=r"14 rows should take 0\.336 s after 0\.192 s of waiting"):
+            engine.submit(model, long[:14])
+        answers = [first, engine.submit(model, long[:9]), engine.submit(model, short[:1])]
+        for scored, rows in zip(await asyncio.gather(*answers), (short, long[:9], short[:1]), strict=True):
+            assert_same(scored.scores, model.score(rows))
+        assert engine.expected_wait == 0
+
+    run(Limits(deadline=0.5), scenario)
+
+
+def test_a_short_text_is_run_at_once_and_a_long_one_in_the_thread(texts: Exported) -> None:
+    model = Model.load(texts.folder, threads=1)
+    short, long = (model.tokenizer.encode([text]).rows for text in ("bad", "good " * 100))
+
+    async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
+        model._seconds_a_run, model._seconds_a_unit = 0.0, 0.0001
+        await asyncio.gather(*(engine.submit(model, rows) for rows in (short, short, long)))
+        assert sorted((d.requests, d.reason) for d in dispatches) == [(1, "idle"), (1, "turn"), (1, "turn")]
+
+    run(Limits(), scenario)

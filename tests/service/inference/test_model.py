@@ -88,6 +88,7 @@ class _Faulty(Model):
 
     def __init__(self, model: Model) -> None:
         self.manifest = model.manifest
+        self._feed = model._feed
         self._outputs = ["reliability"]
         self._session = self
 

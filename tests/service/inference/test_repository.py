@@ -15,7 +15,7 @@ import pytest
 from service.errors import InvalidModelError, ModelNotFoundError, NotReadyError
 from service.inference.model import Model
 from service.inference.repository import Repository
-from service.manifest import MANIFEST_FILE, MODEL_FILE
+from service.manifest import MANIFEST_FILE, MODEL_FILE, TOKENIZER_FILE
 from service.version_folder import digest
 from tests.conftest import Exported
 
@@ -208,6 +208,22 @@ def test_a_changed_version_that_is_broken_leaves_the_old_one_serving(exported: E
     assert repository.get("plant") is model
     assert states(repository) == [("plant", 1, "READY")]
     assert "has been altered" in reasons(repository)[1]
+
+
+def test_a_changed_version_whose_tokenizer_is_broken_leaves_the_old_one_serving(
+    texts: Exported, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(texts.folder, tmp_path / "reviews" / "1"))
+    repository = open_repository(tmp_path)
+    model = repository.get("reviews")
+    manifest = (folder / MANIFEST_FILE).read_text()
+    before = digest(folder / TOKENIZER_FILE)
+    (folder / TOKENIZER_FILE).write_bytes(b"{}")
+    (folder / MANIFEST_FILE).write_text(manifest.replace(before, digest(folder / TOKENIZER_FILE)))
+    repository.refresh()
+    assert repository.get("reviews") is model
+    assert states(repository) == [("reviews", 1, "READY")]
+    assert "tokenizer.json cannot be used: it is no tokenizer" in reasons(repository)[1]
 
 
 def test_a_repository_that_is_away_for_a_moment_keeps_its_models(exported: Exported, tmp_path: Path) -> None:

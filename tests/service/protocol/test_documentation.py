@@ -12,8 +12,8 @@ from tests.service.client import Service, serving
 
 
 @pytest.fixture(scope="module")
-def service(exported: Exported) -> Iterator[Service]:
-    with serving(exported.repository) as service:
+def service(every_kind: Path) -> Iterator[Service]:
+    with serving(every_kind) as service:
         yield service
 
 
@@ -23,20 +23,28 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
             yield path, method, operation
 
 
+def examples(document: dict[str, Any], path: str) -> dict[str, Any]:
+    content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    return {name: example["value"] for name, example in content["examples"].items()}
+
+
 def test_every_example_is_answered_as_it_stands(service: Service) -> None:
     tried = 0
-    for path, method, operation in operations(service.client.get("/openapi.json").json()):
+    document = service.client.get("/openapi.json").json()
+    for path, method, operation in operations(document):
         for parameter in (one for one in operation.get("parameters", ()) if one["in"] == "path"):
             path = path.replace("{" + parameter["name"] + "}", parameter["example"])  # noqa: PLW2901
         body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-        for example in body.get("examples", {"none": {"value": None}}).values():
+        for name, example in body.get("examples", {"photos": {"value": None}}).items():
+            of_model = path.replace("/photos", f"/{name}")
             if path.endswith(":feedback"):
-                answer = service.client.post("/v1/models/plant:predict", json={"instances": [[20, 5, 1000, 0]]})
+                predict = "/v1/models/{name}:predict"
+                answer = service.client.post(predict.replace("{name}", name), json=examples(document, predict)[name])
                 example["value"]["feedback"][0]["id"] = answer.json()["id"]
-            response = service.client.request(method, path, json=example["value"])
-            assert response.status_code == 200, (path, response.text)
+            response = service.client.request(method, of_model, json=example["value"])
+            assert response.status_code == 200, (of_model, response.text)
             tried += 1
-    assert tried == 18
+    assert tried == 12 + 6 * 4
 
 
 def test_the_description_is_made_anew_only_when_other_models_are_served(
@@ -47,16 +55,15 @@ def test_the_description_is_made_anew_only_when_other_models_are_served(
     shutil.copytree(exported.repository, tmp_path, dirs_exist_ok=True)
     with serving(tmp_path) as served:
 
-        def examples() -> list[str]:
-            predict = served.client.get("/openapi.json").json()["paths"]["/v1/models/{name}:predict"]["post"]
-            return list(predict["requestBody"]["content"]["application/json"]["examples"])
+        def named() -> list[str]:
+            return list(examples(served.client.get("/openapi.json").json(), "/v1/models/{name}:predict"))
 
-        assert [examples() for _ in range(3)] == [["plant"]] * 3
+        assert [named() for _ in range(3)] == [["plant"]] * 3
         served.core.repository.load("plant")
-        assert examples() == ["plant"]
+        assert named() == ["plant"]
         assert make.call_count == 1
         served.core.repository.unload("plant")
-        assert [examples() for _ in range(3)] == [[]] * 3
+        assert [named() for _ in range(3)] == [[]] * 3
         assert make.call_count == 2
 
 

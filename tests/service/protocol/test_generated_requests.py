@@ -7,10 +7,11 @@ import json
 import os
 import random
 import sys
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -24,7 +25,8 @@ from schemathesis.generation import GenerationMode
 from service.app import create_app
 from service.core import make_core
 from service.settings import Settings
-from tests.conftest import Exported
+from tests.service.made_images import HEIGHT, WIDTH, picture
+from tests.service.made_texts import WORDS
 
 EXAMPLES = int(os.environ.get("CHAINZRULE_FUZZ_EXAMPLES", "8"))
 """Random requests of each operation; those at the edges of the description come on top."""
@@ -44,10 +46,8 @@ HYPOTHESIS = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCh
 
 
 @pytest.fixture(scope="module")
-def app(exported: Exported) -> FastAPI:
-    chosen = Settings(
-        repository=exported.repository, repository_mode="explicit", threads=1, max_rows=100, admin_keys=ADMIN_KEY
-    )
+def app(every_kind: Path) -> FastAPI:
+    chosen = Settings(repository=every_kind, repository_mode="explicit", threads=1, max_rows=100, admin_keys=ADMIN_KEY)
     return create_app(make_core(chosen))
 
 
@@ -75,9 +75,49 @@ def _report(request: pytest.FixtureRequest) -> Iterator[None]:
             sys.stdout.write(f"\n{sum(answers.values())} generated cases, {source}, by status: {answers}\n")
 
 
+class Good(NamedTuple):
+    """Rows that a model takes, in every form."""
+
+    instances: list[Any]
+    tensor: dict[str, Any]
+    data: list[Any]
+    binary: bytes
+
+
+def good_table(dice: random.Random, count: int) -> Good:
+    rows = [[dice.uniform(-9, 9) for _ in range(4)] for _ in range(count)]
+    tensor = {"name": "features", "shape": [count, 4], "datatype": "FP32"}
+    return Good(rows, tensor, rows, np.array(rows, np.float32).tobytes())
+
+
+def good_texts(dice: random.Random, count: int) -> Good:
+    texts = [" ".join(dice.choices(WORDS, k=dice.randint(1, 40))) for _ in range(count)]
+    binary = b"".join(len(text).to_bytes(4, "little") + text.encode() for text in texts)
+    instances = [text if dice.random() < 0.5 else {"text": text} for text in texts]
+    return Good(instances, {"name": "text", "shape": [count], "datatype": "BYTES"}, texts, binary)
+
+
+def good_images(dice: random.Random, count: int) -> Good:
+    images = np.frombuffer(dice.randbytes(count * HEIGHT * WIDTH * 3), np.uint8).reshape(count, HEIGHT, WIDTH, 3)
+    files = [b64encode(picture("RGB", dice.choice([WIDTH, 20]), kind=dice.choice(["PNG", "JPEG"]))) for _ in images]
+    instances = [
+        dice.choice([image.tolist(), file.decode(), {"b64": file.decode()}])
+        for image, file in zip(images, files, strict=True)
+    ]
+    tensor = {"name": "image", "shape": list(images.shape), "datatype": "UINT8"}
+    return Good(instances, tensor, images.tolist(), images.tobytes())
+
+
+GOOD: dict[str, Callable[[random.Random, int], Good]] = {
+    "plant": good_table,
+    "reviews": good_texts,
+    "photos": good_images,
+}
+
+
 @schemathesis.hook
 def before_call(_context: Any, case: Any, _kwargs: dict[str, Any]) -> None:
-    """Turn most requests towards the model that there is and the rows it takes: chance alone stops at the door."""
+    """Turn most requests towards a model that there is and the rows it takes: chance alone stops at the door."""
     # Drawn from the case itself, so that a case found is a case found again.
     dice = random.Random(crc32(repr((case.path_parameters, case.body)).encode("utf-8", "surrogatepass")))
     if case.operation.path.startswith("/v2/repository/"):
@@ -85,29 +125,29 @@ def before_call(_context: Any, case: Any, _kwargs: dict[str, Any]) -> None:
         if case.operation.path.endswith("/unload"):
             case.path_parameters["name"] = "mill"  # the others need the plant
         return
-    for key, value in {"name": "plant", "MODEL_NAME": "plant", "version": "1", "MODEL_VERSION": "1"}.items():
+    name = dice.choice(list(GOOD))
+    for key, value in {"name": name, "MODEL_NAME": name, "version": "1", "MODEL_VERSION": "1"}.items():
         if key in (case.path_parameters or ()) and dice.random() < 0.8:
             case.path_parameters[key] = value
-    rows = [[dice.uniform(-9, 9) for _ in range(4)] for _ in range(dice.randint(0, 3))]
-    tensor = {"name": "features", "shape": [len(rows), 4], "datatype": "FP32"}
+    good = GOOD[name](dice, dice.randint(0, 3))
     if case.media_type == "application/octet-stream" and dice.random() < 0.5:
-        numbers = np.array(rows, np.float32).tobytes()
-        head = json.dumps({"inputs": [{**tensor, "parameters": {"binary_data_size": len(numbers)}}]}).encode()
-        head = head if dice.random() < 0.7 else b""
-        case.body = head + numbers
+        tensor = {**good.tensor, "parameters": {"binary_data_size": len(good.binary)}}
+        head = json.dumps({"inputs": [tensor]}).encode() if dice.random() < 0.7 else b""
+        case.body = head + good.binary
         case.headers["Inference-Header-Content-Length"] = str(len(head))
     if not isinstance(case.body, dict):
         return
     if isinstance(case.body.get("feedback"), list) and ANSWERED and dice.random() < 0.5:
         case.body["feedback"] = [
-            {"id": dice.choice(ANSWERED), "row": dice.randint(0, 2), "label": "low"} for _ in range(3)
+            {"id": dice.choice(ANSWERED), "row": dice.randint(0, 2), "label": dice.choice(["low", "good"])}
+            for _ in range(3)
         ]
     if isinstance(case.body.get("instances"), list) and dice.random() < 0.4:
-        case.body["instances"] = rows
+        case.body["instances"] = good.instances
     if isinstance(case.body.get("inputs"), list) and dice.random() < 0.7:
         given = next((one for one in case.body["inputs"] if isinstance(one, dict)), {})
         kept = {key: value for key, value in given.items() if dice.random() < 0.15}
-        case.body["inputs"] = [{**tensor, "data": rows, **kept}]
+        case.body["inputs"] = [{**good.tensor, "data": good.data, **kept}]
         if dice.random() < 0.5:
             case.body.pop("outputs", None)
 

@@ -3,23 +3,21 @@
 import json
 from typing import Any
 
-import numpy as np
 import pytest
 
 from service.errors import MalformedRequestError, ServiceError
-from service.inference.model import Scores
 from service.protocol import instances
-from service.protocol.instances import InstanceCodec
+from service.protocol.instances import TableReader
 from service.version_folder import read_manifest
-from tests.conftest import FEATURES, Exported
+from tests.conftest import Exported
 
 ROWS = 20_000
 GOOD = b'{"temperature": 25.5, "pressure": 6.0, "flow rate": 800.0, "age": 0.5}'
 
 
 @pytest.fixture
-def codec(exported: Exported) -> InstanceCodec:
-    return InstanceCodec(read_manifest(exported.folder), ROWS)
+def codec(exported: Exported) -> TableReader:
+    return TableReader(read_manifest(exported.folder).table, ROWS)
 
 
 @pytest.fixture
@@ -35,7 +33,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def refusal(codec: InstanceCodec, row: bytes, end: bytes = b"]}") -> ServiceError:
+def refusal(codec: TableReader, row: bytes, end: bytes = b"]}") -> ServiceError:
     body = b'{"instances": [' + b",".join([GOOD] * (ROWS - 2) + [row, GOOD]) + end
     assert len(body) > 1_000_000
     with pytest.raises(ServiceError) as refused:
@@ -59,7 +57,7 @@ def refusal(codec: InstanceCodec, row: bytes, end: bytes = b"]}") -> ServiceErro
     ],
 )
 def test_only_the_instance_at_fault_is_looked_at_again(
-    codec: InstanceCodec, looked_at: list[int], row: bytes, code: str, field: str | None, words: str
+    codec: TableReader, looked_at: list[int], row: bytes, code: str, field: str | None, words: str
 ) -> None:
     error = refusal(codec, row)
     assert (error.code, error.row, error.field) == (code, ROWS - 2, field)
@@ -68,16 +66,14 @@ def test_only_the_instance_at_fault_is_looked_at_again(
 
 
 @pytest.mark.parametrize("end", [b"]", b"]}}", b",]}", b", nan]}"])
-def test_a_text_that_is_not_json_is_not_looked_at_again(codec: InstanceCodec, looked_at: list[int], end: bytes) -> None:
+def test_a_text_that_is_not_json_is_not_looked_at_again(codec: TableReader, looked_at: list[int], end: bytes) -> None:
     error = refusal(codec, GOOD, end)
     assert (type(error), error.row) == (MalformedRequestError, None)
     assert "the body is not JSON" in error.message
     assert not looked_at
 
 
-def test_an_instance_too_long_to_be_looked_at_is_refused_with_its_row(
-    codec: InstanceCodec, looked_at: list[int]
-) -> None:
+def test_an_instance_too_long_to_be_looked_at_is_refused_with_its_row(codec: TableReader, looked_at: list[int]) -> None:
     error = refusal(codec, GOOD[:-1] + b', "' + b"x" * 2_000_000 + b'": 1}')
     assert (type(error), error.row) == (MalformedRequestError, ROWS - 2)
     assert "unknown field `xxx" in error.message
@@ -100,31 +96,9 @@ def test_an_instance_too_long_to_be_looked_at_is_refused_with_its_row(
     ],
 )
 def test_what_is_ambiguous_is_refused_too(
-    codec: InstanceCodec, body: bytes, code: str, row: int | None, field: str | None
+    codec: TableReader, body: bytes, code: str, row: int | None, field: str | None
 ) -> None:
     with pytest.raises(ServiceError) as refused:
         codec.read(body)
     error = refused.value
     assert (error.code, error.row, error.field) == (code, row, field)
-
-
-def test_rows_of_a_wide_model_are_written_a_few_at_a_time(exported: Exported) -> None:
-    manifest = read_manifest(exported.folder)
-    features = tuple(
-        manifest.table.features[0].model_copy(update={"name": f"feature {index}"}) for index in range(4096)
-    )
-    table = manifest.input.model_copy(update={"features": features})
-    codec = InstanceCodec(manifest.model_copy(update={"input": table}), ROWS)
-    ones = np.ones(30, np.float32)
-    scores: Scores = dict.fromkeys(
-        ("reliability", "typicality", "boundary_distance", "jacobian_norm", "tail_ratio"), ones
-    ) | {
-        "label": np.ones(30, np.int64),
-        "probabilities": np.ones((30, 3), np.float32),
-        "sensitivity": np.ones((30, 4096), np.float32),
-    }
-    pieces = list(codec.write(scores))
-    assert max(map(len, pieces)) < 8 * 4096 * 30
-    predictions = json.loads(b"".join(pieces))["predictions"]
-    assert len(predictions) == 30
-    assert len(FEATURES) < len(predictions[29]["reliability"]["sensitivity"]) == 4096

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from service.inference.model import Model
+from service.inference.rows import RowLimits
 from service.manifest import OUTPUTS
 from service.protocol.json_tensors import in_pieces, to_json
 from service.protocol.tensors import TensorCodec
@@ -19,7 +20,7 @@ WIDTHS = {"probabilities": 3, "sensitivity": 384}
 
 def answer(exported: Exported, rows: int, outputs: list[dict[str, Any]]) -> tuple[list[bytes], dict[str, str]]:
     model = cast("Model", SimpleNamespace(manifest=read_manifest(exported.folder)))
-    codec = TensorCodec(model, rows, {})
+    codec = TensorCodec(model, RowLimits(rows, 1), {})
     tensor = {"name": "features", "shape": [1, 4], "datatype": "FP32", "data": [20, 5, 1000, 0]}
     codec.read(json.dumps({"id": "a1", "inputs": [tensor], "outputs": outputs}).encode())
     scores = {

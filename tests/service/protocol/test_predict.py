@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import ServiceError
-from service.protocol.instances import InstanceCodec
+from service.protocol.instances import TableReader
 from service.version_folder import read_manifest
 from tests.conftest import FEATURES, Exported, make_table
 from tests.service.client import Service, serving
@@ -232,9 +232,9 @@ JSON = st.recursive(
 
 @given(body=st.binary(max_size=50) | JSON.map(lambda value: json.dumps({"instances": value}).encode()))
 def test_whatever_is_sent_is_rows_or_a_refusal(exported: Exported, body: bytes) -> None:
-    codec = InstanceCodec(read_manifest(exported.folder), max_rows=100)
+    codec = TableReader(read_manifest(exported.folder).table, max_rows=100)
     try:
-        rows = codec.read(body)
+        rows = codec.read(body).rows
     except ServiceError:
         return
     assert rows.dtype == np.float32
