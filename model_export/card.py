@@ -57,8 +57,8 @@ def _taken(taken: Input) -> Table:
                 rows.add_row(*map(Text, cells))
         case TextInput():
             rows = Table("text", "cut after", "embedding")
-            cells = (taken.example, f"{taken.max_tokens} tokens", f"{taken.encoder}, {taken.dimensions} dimensions")
-            rows.add_row(*map(Text, cells))
+            embedding = f"{taken.encoder}, {taken.dimensions} dimensions"
+            rows.add_row(*map(Text, (taken.example, f"{taken.max_tokens} tokens", embedding)))
         case ImageInput():
             size = f"{taken.width} × {taken.height} (width × height)"
             rows = Table("channel", "mean ± deviation", title=f"images of {size}, others: {taken.resize}")
