@@ -54,7 +54,7 @@ class Texts(NamedTuple):
         """
         for row, (text, label) in enumerate(zip(texts, labels, strict=True)):
             if not isinstance(text, str):
-                raise DataError(f"row {row} of {where} has no text but {text!r}: drop it")
+                raise DataError(f"row {row} of {where} has no text but {text}: drop it")
             if label not in range(classes):
                 raise DataError(f"row {row} of {where} has the label {label!r}: labels are 0 to {classes - 1}")
         return cls(list(texts), np.array(labels, dtype=np.int64))

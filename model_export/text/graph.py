@@ -11,6 +11,7 @@ from onnx.compose import add_prefix
 from model_export.errors import EncoderError, VerificationError
 from model_export.graph.onnx_writer import to_onnx
 from model_export.text.encoder import TextEncoder
+from service.inputs import TextInput
 
 IDS, MASK, EMBEDDING = "input_ids", "attention_mask", "embedding"
 """The graph's inputs, INT64 [rows, tokens] both, and its output, FP32 [rows, D]."""
@@ -36,6 +37,19 @@ class EncoderGraph(NamedTuple):
     padding: int
     max_tokens: int
     """A text of more tokens is cut"""
+
+    def input(self, example: str) -> TextInput:
+        """Return what a manifest says of it, `example` being a usual text."""
+        return TextInput(
+            ids=IDS,
+            mask=MASK,
+            embedding=EMBEDDING,
+            encoder=self.description,
+            dimensions=self.dimensions,
+            max_tokens=self.max_tokens,
+            padding=self.padding,
+            example=example,
+        )
 
 
 def export_encoder(encoder: TextEncoder, max_tokens: int) -> EncoderGraph:

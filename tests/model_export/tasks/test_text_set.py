@@ -53,7 +53,7 @@ def test_too_few_texts_are_refused() -> None:
     ("frame", "complaint"),
     [
         ({"sentence": ["a"], "label": [0]}, "lacks the columns text; it has sentence, label"),
-        ({"text": ["a", None], "label": [0, 1]}, r"row 1 of .*\.parquet has no text but None: drop it"),
+        ({"text": ["a", float("nan")], "label": [0, 1]}, r"row 1 of .*\.parquet has no text but nan: drop it"),
         ({"text": ["a", "b"], "label": [0, 3]}, "row 1 of .* has the label 3: labels are 0 to 2"),
         ({"text": ["a", "b"], "label": [0.5, 1]}, "row 0 of .* has the label 0.5"),
     ],

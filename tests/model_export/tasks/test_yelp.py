@@ -65,7 +65,7 @@ def test_the_hubs_reviews_are_sampled_the_same_each_time(monkeypatch: pytest.Mon
 def test_without_the_hubs_loader_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(DATA_VARIABLE, raising=False)
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(DataNotFoundError, match=r"put yelp/train\.parquet, yelp/test\.parquet .* pip install datasets"):
+    with pytest.raises(DataNotFoundError, match=r"put yelp/train\.parquet, yelp/test\.parquet .*pip install datasets"):
         load_yelp()
 
 

@@ -10,19 +10,19 @@ from torch import Tensor, nn
 from model_export.errors import ExportError
 from model_export.graph.calibration import calibrate
 from model_export.graph.onnx_writer import OPSET, check_graph, export_graph, to_onnx
-from model_export.graph.scorer import Scores
 from model_export.text.composition import compose
-from model_export.text.embeddings import run_encoder
+from model_export.text.embeddings import embed
 from model_export.text.graph import EMBEDDING, IDS, MASK, EncoderGraph
-from model_export.text.tokens import feeds, pad, tokens_of
+from model_export.text.tokens import tokenize
 from model_export.training import ChainzRuleClassifier
+from service.manifest import OUTPUTS
 from tests.model_export.text.reviews import made_up_reviews
 
 
 @pytest.fixture(scope="module")
 def head(encoder_graph: EncoderGraph) -> bytes:
     texts, labels = made_up_reviews(300, seed=1)
-    rows = run_encoder(tokens_of(texts, encoder_graph), encoder_graph).astype(np.float64)
+    rows = embed(tokenize(texts, encoder_graph), encoder_graph)
     fitted = ChainzRuleClassifier((8,), max_epochs=5, random_state=0).fit(rows[:200], labels[:200])
     scorer = calibrate(fitted, rows[:200], rows[200:], labels[200:]).scorer
     return export_graph(scorer, EMBEDDING, rows[200:].astype(np.float32))
@@ -32,14 +32,14 @@ def head(encoder_graph: EncoderGraph) -> bytes:
 def test_the_whole_answers_as_encoder_and_head_one_after_the_other(
     encoder_graph: EncoderGraph, head: bytes, rows: int
 ) -> None:
-    texts, _ = made_up_reviews(rows, seed=2)
-    piece = pad(tokens_of(texts, encoder_graph), np.arange(rows), encoder_graph.padding)
-    [embedding] = onnxruntime.InferenceSession(encoder_graph.graph).run(None, feeds(piece))
+    tokens = tokenize(made_up_reviews(rows, seed=2)[0], encoder_graph).astype(np.int64)
+    inputs = {IDS: np.maximum(tokens, 0), MASK: (tokens >= 0).astype(np.int64)}
+    [embedding] = onnxruntime.InferenceSession(encoder_graph.graph).run(None, inputs)
     expected = onnxruntime.InferenceSession(head).run(None, {EMBEDDING: embedding})
-    found = onnxruntime.InferenceSession(compose(encoder_graph, head)).run(None, feeds(piece))
-    for name, got, wanted in zip(Scores._fields, found, expected, strict=True):
-        assert got.shape == wanted.shape, name
-        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6, err_msg=name)
+    found = onnxruntime.InferenceSession(compose(encoder_graph, head)).run(None, inputs)
+    for output, got, wanted in zip(OUTPUTS, found, expected, strict=True):
+        assert got.shape == wanted.shape, output.name
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6, err_msg=output.name)
 
 
 def test_the_whole_is_one_standard_graph_that_holds_everything_once(encoder_graph: EncoderGraph, head: bytes) -> None:
@@ -48,7 +48,7 @@ def test_the_whole_is_one_standard_graph_that_holds_everything_once(encoder_grap
     check_graph(model)
     assert [(imported.domain, imported.version) for imported in model.opset_import] == [("", OPSET)]
     assert [value.name for value in model.graph.input] == [IDS, MASK]
-    assert [value.name for value in model.graph.output] == list(Scores._fields)
+    assert [value.name for value in model.graph.output] == [output.name for output in OUTPUTS]
     for value in model.graph.output:
         assert value.type.tensor_type.shape.dim[0].dim_param == "rows"
     assert sum(EMBEDDING in node.output for node in model.graph.node) == 1
