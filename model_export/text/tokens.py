@@ -1,6 +1,7 @@
 """Texts as token numbers, made, sorted and padded by the service's own code."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -32,7 +33,7 @@ def lengths_of(tokens: Tokens) -> NDArray[np.int64]:
 
 def run_on_tokens(
     graph: bytes, tokens: Tokens, encoder: EncoderGraph, words: str, *, progress: bool = False
-) -> dict[str, NDArray[np.generic]]:
+) -> dict[str, NDArray[Any]]:
     """Return the outputs [N, …] by name that onnxruntime makes of texts as tokens.
 
     Args:

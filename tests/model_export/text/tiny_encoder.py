@@ -46,13 +46,15 @@ def save_tokenizer(folder: Path) -> None:
     fast.save_pretrained(folder)
 
 
-def tiny_config(layers: int = 4, vocab_size: int = len(SPECIAL + WORDS), **settings: Any) -> BertConfig:
+def tiny_config(
+    layers: int = 4, vocab_size: int = len(SPECIAL + WORDS), hidden_size: int = WIDTH, **settings: Any
+) -> BertConfig:
     return BertConfig(
         vocab_size=vocab_size,
-        hidden_size=WIDTH,
+        hidden_size=hidden_size,
         num_hidden_layers=layers,
         num_attention_heads=2,
-        intermediate_size=32,
+        intermediate_size=2 * hidden_size,
         max_position_embeddings=48,
         **settings,
     )
