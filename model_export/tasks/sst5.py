@@ -3,9 +3,14 @@
 Socher et al., "Recursive deep models for semantic compositionality over a sentiment treebank" (2013).
 """
 
+from dataclasses import replace
+
 from model_export.tasks.data import local_file
 from model_export.tasks.hub import load_from_hub
 from model_export.tasks.text_set import Texts, TextSet
+from model_export.tasks.text_task import TextTask
+from model_export.text.fine_tuning import FineTuning
+from model_export.training import ChainzRuleClassifier
 
 FILES = {"train": "sst5/train.parquet", "validation": "sst5/dev.parquet", "test": "sst5/test.parquet"}
 """By the hub's names of the parts; columns `text` and `label`."""
@@ -42,3 +47,16 @@ def plain(text: str) -> str:
     for written, meant in _ESCAPES.items():
         text = text.replace(written, meant)
     return text
+
+
+SST5 = TextTask(
+    name="sst5",
+    description="Sentiment of a sentence of a film review, in five classes",
+    data="Stanford Sentiment Treebank (whole sentences)",
+    load=load_sst5,
+    classes=CLASSES,
+    example="A gorgeous, witty, seductive movie.",
+    head=ChainzRuleClassifier((256, 128), batch_size=128, max_epochs=30, patience=5),
+)
+
+SST5_FINE_TUNED = replace(SST5, name="sst5-finetuned", head=FineTuning())

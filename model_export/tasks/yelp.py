@@ -8,6 +8,8 @@ import numpy as np
 from model_export.tasks.data import local_file
 from model_export.tasks.hub import load_from_hub
 from model_export.tasks.text_set import Texts, TextSet
+from model_export.tasks.text_task import TextTask
+from model_export.training import ChainzRuleOrdinalClassifier
 
 FILES = {"train": "yelp/train.parquet", "test": "yelp/test.parquet"}
 """By the hub's names of the parts; columns `text` and `label`, the stars less one."""
@@ -50,3 +52,14 @@ def _sample() -> dict[str, Texts]:
 def unescape(text: str) -> str:
     r"""Return a review as it was written: the hub's set holds the ends of lines as \n and quotation marks as \"."""
     return text.replace("\\n", "\n").replace('\\"', '"')
+
+
+YELP = TextTask(
+    name="yelp",
+    description="Stars of a review of a business, one to five, as levels in order",
+    data="Yelp reviews",
+    load=load_yelp,
+    classes=CLASSES,
+    example="Friendly staff and great tacos, but we waited forty minutes for a table.",
+    head=ChainzRuleOrdinalClassifier((256, 128), batch_size=128, max_epochs=30, patience=5),
+)

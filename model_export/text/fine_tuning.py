@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from model_export.chainzrule import ChainzRuleNetwork, dreg_penalty
 from model_export.errors import DataError
 from model_export.text.encoder import Encoder, TextEncoder
-from model_export.text.tokens import Tokens, lengths_of
+from model_export.text.tokens import LabelledTokens, Tokens, lengths_of
 from model_export.training.progress import EpochBar
 from model_export.training.schedule import DEFAULT_LAMBDA, Schedule
 from model_export.training.standardiser import Standardiser
@@ -28,13 +28,6 @@ _SORTED_TOGETHER = 50
 """Batches whose texts are sorted by length together, so that a batch has little padding and batches differ yet."""
 
 _EVALUATION_ROWS = 64
-
-
-class LabelledTokens(NamedTuple):
-    """Texts as tokens [N, max_tokens] and their class indices [N]."""
-
-    tokens: Tokens
-    labels: NDArray[np.int64]
 
 
 class FineTuned(NamedTuple):
@@ -92,6 +85,11 @@ class FineTuning:
                 "give at least 1 epoch, batches of at least 1 text, and a share of warm-up below 1: got "
                 f"{self.max_epochs}, {self.batch_size} and {self.warm_up}"
             )
+
+    @property
+    def activation(self) -> str:
+        """The head's activation in words."""
+        return "polynomial of degree 3"
 
     def fit(
         self,

@@ -1,7 +1,7 @@
 """Texts as token numbers, made, sorted and padded by the service's own code."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -14,6 +14,15 @@ from service.inference.tokenizer import END, TextTokenizer
 
 Tokens = NDArray[np.int32]
 """[N, max_tokens]: the numbers from the left, special tokens included, −1 beyond the end of a text."""
+
+
+class LabelledTokens(NamedTuple):
+    """Texts as tokens with their classes."""
+
+    tokens: Tokens
+    labels: NDArray[np.int64]
+    """indices of classes, or levels counted from 0, [N]"""
+
 
 _EXAMPLE = "a text"
 _TEXTS_AT_A_TIME = 256

@@ -8,9 +8,9 @@ import torch
 from model_export.errors import DataError
 from model_export.text import fine_tuning
 from model_export.text.encoder import TextEncoder
-from model_export.text.fine_tuning import FineTuned, FineTuning, LabelledTokens, embed_by_torch
+from model_export.text.fine_tuning import FineTuned, FineTuning, embed_by_torch
 from model_export.text.graph import EncoderGraph
-from model_export.text.tokens import tokenize
+from model_export.text.tokens import LabelledTokens, tokenize
 from model_export.training import Schedule
 from tests.model_export.text.reviews import made_up_reviews
 
