@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from model_export.errors import ExportError
 from model_export.graph.compact import CompactScorer, compact
 from model_export.graph.scorer import Scorer
-from model_export.graph.verification import TOLERANCE, check_parity
+from model_export.graph.verification import check_parity
 
 OPSET = 18
 """Old enough for the runtimes people have, new enough for the exporter to need no conversion."""
@@ -24,21 +24,20 @@ _OUTER = "outer."
 """Begins the names of inputs and outputs while the exporter invents all others."""
 
 
-def export_graph(scorer: Scorer, tensor: str, usual: NDArray[Any], tolerance: float = TOLERANCE) -> bytes:
+def export_graph(scorer: Scorer, tensor: str, usual: NDArray[Any]) -> bytes:
     """Return `scorer` (float64) as one self-contained ONNX model that is proven to agree with it.
 
     Args:
         scorer: what to export.
         tensor: the name of the graph's input.
         usual: raw rows to compare the two on beside made-up ones, calibration rows for one.
-        tolerance: see `check_parity`.
 
     Raises:
         ExportError: if the graph needs more than standard operators or does not pass ONNX's strict checker.
         VerificationError: if the graph and the scorer disagree, naming the output.
     """
     graph = write_graph(compact(scorer), tensor)
-    check_parity(scorer, graph, usual, tolerance=tolerance)
+    check_parity(scorer, graph, usual)
     return graph
 
 

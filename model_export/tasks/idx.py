@@ -32,7 +32,9 @@ def read_idx(file: Path, row: tuple[int, ...]) -> NDArray[np.uint8]:
     dimensions = 1 + len(row)
     header = 4 * (1 + dimensions)
     if content[:4] != bytes((0, 0, _UINT8, dimensions)) or len(content) < header:
-        raise DataError(f"{file} is no idx file of unsigned bytes in {dimensions} dimensions: is it under a wrong name?")
+        raise DataError(
+            f"{file} is no idx file of unsigned bytes in {dimensions} dimensions: is it under a wrong name?"
+        )
     shape = tuple(int(size) for size in np.frombuffer(content, ">u4", dimensions, offset=4))
     if shape[1:] != row:
         raise DataError(f"{file} has rows of shape {list(shape[1:])}, not {list(row)}: is it under a wrong name?")

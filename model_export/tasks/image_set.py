@@ -18,12 +18,12 @@ class ImageSet:
     Args:
         training: to train, to stop and to calibrate by.
         test: the publisher's test set, which no choice is made by.
-        description: the data set, and how much of it is here, as the manifest names it.
+        extent: how much of the data set they are, as the manifest says it.
     """
 
     training: Images
     test: Images
-    description: str
+    extent: str
 
 
 def gather(

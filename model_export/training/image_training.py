@@ -92,7 +92,10 @@ class ImageTraining:
                 diverges.
         """
         if images.labels.max() >= classes:
-            raise DataError(f"image {images.labels.argmax()} has label {images.labels.max()} of {classes} classes")
+            raise DataError(
+                f"the label of image {images.labels.argmax()} is {images.labels.max()}, and there are {classes} "
+                "classes, counted from 0"
+            )
         training, validation = images.hold_out(self.validation_share, seed)
         standardiser = PixelStandardiser.fit(training.pixels)
         height, width, channels = images.pixels.shape[1:]
@@ -103,10 +106,11 @@ class ImageTraining:
             EpochBar(self.epochs, shown=progress) as bar,
         ):
             torch.manual_seed(seed)
-            run = _Run(self, self.architecture.build((channels, height, width), classes), standardiser, device)
+            network = self.architecture.build((channels, height, width), classes)
+            run = _Run(self, network, deepcopy(standardiser).float(), device)
             best = run.train(_Batches(training, device), _Batches(validation, device), seed, bar)
         return TrainedOnImages(
-            standardiser.cpu(),
+            standardiser,
             best.network.cpu().eval().requires_grad_(False),
             len(training),
             len(validation),
@@ -156,7 +160,7 @@ class _Run:
             weight = settings.dreg(epoch / max(settings.epochs - 1, 1))
             order = torch.randperm(rows, generator=generator)
             self.network.train()
-            for batch in order.split(settings.batch_size)[:steps]:
+            for batch in torch.split(order, settings.batch_size)[:steps]:
                 pixels = settings.augmentation(training.pixels[batch], generator)
                 loss = self._step(pixels, training.labels[batch], optimiser, weight)
                 rates.step()
@@ -173,7 +177,7 @@ class _Run:
 
     def _step(self, pixels: Tensor, labels: Tensor, optimiser: AdamW, weight: float) -> float:
         """Take one step; return its loss."""
-        trace = self.network.trace(self.standardiser(pixels).float())
+        trace = self.network.trace(self.standardiser(pixels))
         loss = cross_entropy(trace.logits, labels)
         if weight:
             loss = loss + weight * dreg_penalty(self.network, trace.records)
@@ -186,7 +190,8 @@ class _Run:
     @torch.no_grad()
     def _evaluate(self, validation: _Batches) -> _Epoch:
         self.network.eval()
-        logits = torch.cat([self.network(self.standardiser(p).float()) for p in validation.pixels.split(_EVALUATION_ROWS)])
+        parts = torch.split(validation.pixels, _EVALUATION_ROWS)
+        logits = torch.cat([self.network(self.standardiser(part)) for part in parts])
         right = (logits.argmax(1) == validation.labels).double().mean()
         return _Epoch(self.network, cross_entropy(logits, validation.labels).item(), right.item())
 
