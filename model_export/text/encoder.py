@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,6 +83,8 @@ def load_encoder(folder: Path, pooling: PoolingName, name: str | None = None) ->
             f"{folder} holds no encoder: give a local folder with the config.json, weights and tokenizer.json of a "
             "model like BERT, as the library transformers saves them"
         )
+    if find_spec("transformers") is None:
+        raise EncoderError("encoders are read by the library transformers: pip install 'chainzrule[text]'")
     # Seconds to load, and only needed here.
     from transformers import AutoConfig, AutoModel, AutoTokenizer  # noqa: PLC0415
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING  # noqa: PLC0415

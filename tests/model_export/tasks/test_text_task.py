@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import onnx
 import pytest
 import torch
@@ -24,8 +23,8 @@ from tests.model_export.text.tiny_encoder import save_encoder
 
 
 def load_reviews() -> TextSet:
-    parts = (Texts(*made_up_reviews(rows, seed)) for rows, seed in ((900, 1), (150, 2), (300, 3)))
-    return TextSet(*parts, "1,350 made-up reviews")
+    training, validation, test = (Texts(*made_up_reviews(rows, seed)) for rows, seed in ((900, 1), (150, 2), (300, 3)))
+    return TextSet(training, validation, test, "1,350 made-up reviews")
 
 
 @pytest.fixture(scope="module")

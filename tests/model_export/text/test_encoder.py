@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from model_export.errors import EncoderError
+from model_export.text import encoder as encoder_module
 from model_export.text.encoder import TextEncoder, load_encoder
 from model_export.text.pooling import PoolingName
 from tests.model_export.text.tiny_encoder import WIDTH, save_encoder, save_tokenizer, tiny_config
@@ -145,3 +146,9 @@ def test_a_fast_tokenizer_is_what_the_folder_has(folder: Path, encoder: TextEnco
     own = PreTrainedTokenizerFast.from_pretrained(folder)
     text = "It was NOT bad!"
     assert Tokenizer.from_str(encoder.tokenizer.decode()).encode(text).ids == own(text)["input_ids"]
+
+
+def test_without_the_library_it_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder_module, "find_spec", lambda _: None)
+    with pytest.raises(EncoderError, match=r"pip install 'chainzrule\[text\]'"):
+        load_encoder(folder, "mean")
