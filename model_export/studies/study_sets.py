@@ -18,6 +18,7 @@ from model_export.studies.shifts import MODERATE, Shift, image_shifts, misspell,
 from model_export.tasks.data import DATA_VARIABLE, local_file
 from model_export.tasks.mnist import load_mnist as load_digits
 from model_export.tasks.pima import PIMA, UNITS
+from model_export.tasks.sst5 import plain
 from model_export.training import ChainzRuleClassifier
 from model_export.training.images import Images
 
@@ -119,13 +120,6 @@ STUDIES = {
     "mnist": Study(ChainzRuleClassifier((256, 128), batch_size=128, max_epochs=15, patience=3), load_mnist),
 }
 """Every data set under study by name."""
-
-
-def plain(text: str) -> str:
-    """Return a treebank sentence as one would write it: brackets and escapes undone."""
-    for written, meant in {"-LRB-": "(", "-RRB-": ")", "\\/": "/", "\\*": "*"}.items():
-        text = text.replace(written, meant)
-    return text
 
 
 def technical_prose(count: int) -> list[str]:
