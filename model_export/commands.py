@@ -10,7 +10,8 @@ from rich.text import Text
 from model_export.card import card
 from model_export.errors import ModelExportError
 from model_export.graph.folder_check import check_folder
-from model_export.tasks import TASKS
+from model_export.tasks import TASKS, TextTask
+from model_export.text.pooling import PoolingName
 from service.errors import ServiceError
 from service.version_folder import read_manifest
 
@@ -31,12 +32,24 @@ def train(
     repository: Annotated[Path, typer.Option(help="Where <name>/<version>/ is written.")] = Path("models"),
     version: Annotated[int | None, typer.Option(min=1, help="The next free one unless given.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the split, the start and the order of the rows.")] = 0,
+    encoder: Annotated[
+        Path | None, typer.Option(help="Of a text task: a local Hugging Face folder of a BERT-like encoder.")
+    ] = None,
+    pooling: Annotated[
+        PoolingName | None, typer.Option(help="Of a text task: how the tokens' vectors become an embedding.")
+    ] = None,
+    int8: Annotated[bool, typer.Option("--int8", help="Of a text task: the encoder in 8-bit integers.")] = False,
 ) -> None:
     """Train a built-in task, calibrate it on held-out rows, and export it, verified."""
     if task not in TASKS:
         _fail(f"no task is called {task!r}; there are {', '.join(TASKS)}")
+    chosen = TASKS[task]
+    if encoder or pooling or int8:
+        if not isinstance(chosen, TextTask):
+            _fail(f"{task} takes no texts: --encoder, --pooling and --int8 are for tasks that do")
+        chosen = chosen.with_encoder(encoder, pooling, int8=int8)
     try:
-        folder = TASKS[task].export(repository, version=version, seed=seed, progress=console.is_terminal)
+        folder = chosen.export(repository, version=version, seed=seed, progress=console.is_terminal)
     except ModelExportError as error:
         _fail(str(error))
     console.print(card(read_manifest(folder)))

@@ -1,9 +1,9 @@
 """A task on texts, from data to a version folder."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple, Self, cast
 
 from sklearn.base import clone
 
@@ -121,6 +121,17 @@ class TextTask(ModelCard):
             jacobian=self.jacobian,
             progress=progress,
         )
+
+    def with_encoder(self, folder: Path | None, pooling: PoolingName | None, *, int8: bool) -> Self:
+        """Return the same task with another encoder; None leaves what there is.
+
+        Args:
+            folder: of the encoder, see `load_encoder`.
+            pooling: see `POOLINGS`.
+            int8: see `quantise`.
+        """
+        task = replace(self, pooling=pooling or self.pooling, int8=int8)
+        return task if folder is None else replace(task, folder=lambda: folder, encoder_name=None)
 
     def graph_of(self, encoder: TextEncoder) -> EncoderGraph:
         """Return the graph of `encoder` as this task serves it."""

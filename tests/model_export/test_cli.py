@@ -1,7 +1,9 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
@@ -9,7 +11,9 @@ from typer.testing import CliRunner
 from model_export import commands
 from model_export.card import card
 from model_export.errors import DataNotFoundError
-from model_export.tasks import TableTask
+from model_export.tasks import TASKS, TableTask
+from model_export.tasks.sst5 import SST5
+from model_export.tasks.text_set import Texts, TextSet
 from service.inputs import TextInput
 from service.version_folder import read_manifest
 from tests.conftest import Exported
@@ -139,3 +143,27 @@ def test_help_lists_every_command() -> None:
     assert result.returncode == 0
     for command in ("train", "verify", "inspect", "serve"):
         assert command in result.stdout
+
+
+def test_without_transformers_only_texts_cannot_be_trained_on() -> None:
+    assert chainzrule("inspect", "--help", without="transformers").returncode == 0
+    result = chainzrule("train", "sst5", without="transformers")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("option", [["--int8"], ["--pooling", "cls"], ["--encoder", "folder"]])
+def test_an_encoder_is_of_no_use_to_a_table(option: list[str]) -> None:
+    result = runner.invoke(commands.app, ["train", "pima", *option])
+    assert result.exit_code == 1
+    assert "pima takes no texts" in result.stderr
+
+
+def test_a_folder_that_holds_no_encoder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    none = Texts([], np.empty(0, np.int64))
+    texts = TextSet(Texts(["good", "bad"], np.array([0, 1])), none, none, "2 texts")
+    monkeypatch.setitem(TASKS, "sst5", replace(SST5, load=lambda: texts))
+    folder = tmp_path / "no encoder"
+    result = runner.invoke(commands.app, ["train", "sst5", "--encoder", str(folder), "--repository", str(tmp_path)])
+    assert result.exit_code == 1
+    assert str(folder) in result.stderr
