@@ -57,13 +57,14 @@ def _taken(taken: Input) -> Table:
                 rows.add_row(*map(Text, cells))
         case TextInput():
             rows = Table("text", "cut after", "embedding")
-            embedding = f"{taken.encoder}, {taken.dimensions} dimensions"
-            rows.add_row(*map(Text, (taken.example, f"{taken.max_tokens} tokens", embedding)))
+            made = f"{taken.encoder}, {taken.dimensions} dimensions"
+            rows.add_row(Text(taken.example), f"{taken.max_tokens} tokens", Text(made))
         case ImageInput():
-            size = f"{taken.width} × {taken.height} (width × height)"
-            rows = Table("channel", "mean ± deviation", title=f"images of {size}, others: {taken.resize}")
+            rows = Table("image", "of another size", "channel", "mean ± deviation")
+            facts = [f"{taken.width} × {taken.height} (width × height)", taken.resize]
             for channel in taken.channels:
-                rows.add_row(Text(channel.name), Text(f"{channel.mean:.4g} ± {channel.standard_deviation:.4g}"))
+                rows.add_row(*facts, channel.name, f"{channel.mean:.4g} ± {channel.standard_deviation:.4g}")
+                facts = ["", ""]
     return rows
 
 

@@ -5,19 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
 from model_export.errors import DataError
-from model_export.graph.calibration import calibrate, class_codes
-from model_export.graph.evaluation import evaluate, run_graph
-from model_export.graph.onnx_writer import export_graph
+from model_export.export import Data, Labelled, export
+from model_export.graph.calibration import class_codes
+from model_export.graph.publication import ModelCard
 from model_export.graph.version_folder import free_version, next_version
-from model_export.tasks.publication import ModelCard, publish
-from model_export.training import ChainzRuleClassifier, ChainzRuleOrdinalClassifier
-from model_export.training.standardiser import InputStandardiser
+from model_export.training import ChainzRuleClassifier
+from model_export.training.standardiser import Standardiser
 from model_export.training.table import read_table, split_target
 from service.inputs import Feature, TableInput
 from service.manifest import JacobianKind, Training
@@ -95,29 +93,22 @@ class TableTask(ModelCard):
         split = self.split(seed)
         estimator = clone(self.estimator).set_params(random_state=seed, progress=progress)
         estimator.fit(split.training.table, split.training.labels)
-        calibration = calibrate(
-            estimator,
-            split.training.table,
-            *split.calibration,
-            self.jacobian,
-            review_risk=self.review_risk,
-            reject_risk=self.reject_risk,
-        )
-        scorer = calibration.scorer
-        inputs = self._describe(split.training.table, scorer.standardiser, estimator.standardiser_.clamp)
-        graph = export_graph(scorer, inputs.tensor, read_table(split.calibration.table).astype(np.float32))
-        scores = run_graph(graph, read_table(split.test.table).astype(np.float32))
         degree = f" of degree {estimator.degree}" if estimator.activation == "polynomial" else ""
-        return publish(
-            repository,
-            version,
-            self,
-            tuple(self.class_names[label] for label in estimator.classes_),
-            inputs,
-            calibration,
+        parts = (
+            Labelled(read_table(part.table), class_codes(estimator, part.labels))
+            for part in (split.training, split.calibration, split.test)
+        )
+        return export(
             estimator.network_,
-            estimator.activation + degree,
-            Training(
+            estimator.standardiser_,
+            Data(*parts),
+            repository=repository,
+            version=version,
+            card=self,
+            classes=tuple(self.class_names[label] for label in estimator.classes_),
+            inputs=describe_table(split.training.table, estimator.standardiser_, self.units),
+            activation=estimator.activation + degree,
+            training=Training(
                 data=self.data,
                 rows=estimator.training_rows_,
                 validation_rows=estimator.validation_rows_,
@@ -125,28 +116,33 @@ class TableTask(ModelCard):
                 dreg=str(estimator.schedule),
                 epochs=estimator.epochs_,
             ),
-            evaluate(scores, class_codes(estimator, split.test.labels), class_codes(estimator, split.training.labels)),
-            graph,
-            ordinal=isinstance(estimator, ChainzRuleOrdinalClassifier),
+            jacobian=self.jacobian,
         )
 
-    def _describe(self, table: pd.DataFrame, standardiser: InputStandardiser, clamp: float) -> TableInput:
-        """Return the features as the training rows have them."""
-        units = zip(standardiser.mean.tolist(), standardiser.deviation.tolist(), strict=True)
-        return TableInput(
-            features=tuple(
-                Feature(
-                    name=str(name),
-                    unit=self.units[str(name)],
-                    minimum=column.min(),
-                    maximum=column.max(),
-                    mean=mean,
-                    standard_deviation=deviation,
-                    may_be_missing=bool(column.isna().any()),
-                    missing_ratio=column.isna().mean(),
-                    example=column.median(),
-                )
-                for (name, column), (mean, deviation) in zip(table.items(), units, strict=True)
-            ),
-            clamp=clamp,
-        )
+
+def describe_table(table: pd.DataFrame, standardiser: Standardiser, units: Mapping[str, str | None]) -> TableInput:
+    """Return the features as the training rows have them.
+
+    Args:
+        table: the training rows.
+        standardiser: fitted to them.
+        units: each feature's unit, None where it has none.
+    """
+    scales = zip(standardiser.mean.tolist(), standardiser.deviation.tolist(), strict=True)
+    return TableInput(
+        features=tuple(
+            Feature(
+                name=str(name),
+                unit=units[str(name)],
+                minimum=column.min(),
+                maximum=column.max(),
+                mean=mean,
+                standard_deviation=deviation,
+                may_be_missing=bool(column.isna().any()),
+                missing_ratio=column.isna().mean(),
+                example=column.median(),
+            )
+            for (name, column), (mean, deviation) in zip(table.items(), scales, strict=True)
+        ),
+        clamp=standardiser.clamp,
+    )

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from service.errors import OverloadedError
 
-MOST_ROW_BYTES = 256 * 2**20
-"""Bytes of rows that requests hold together, from being read to being answered; one is taken whatever its size."""
+MOST_HELD_BYTES = 512 * 2**20
+"""Bytes that the rows of requests and their scores may take together; one request is taken whatever it takes."""
 
 _MOST_BODIES = 16
 """As many bodies of the greatest size may wait."""
@@ -51,7 +51,7 @@ class Decoders:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decoder")
         self._waiting_bytes = 0
         """of bodies that wait or are being read"""
-        self._row_bytes = 0
+        self._held_bytes = 0
         self._seconds, self._bytes = 0.0, 0.0
         """of what was read of late"""
 
@@ -67,7 +67,7 @@ class Decoders:
         return (
             self.expected_wait > 0.75 * self.deadline
             or self._waiting_bytes > 0.9 * self._most_bytes
-            or self._row_bytes > 0.9 * MOST_ROW_BYTES
+            or self._held_bytes > 0.9 * MOST_HELD_BYTES
         )
 
     def check(self, size: int = 0) -> None:
@@ -106,23 +106,26 @@ class Decoders:
         return future
 
     @contextmanager
-    def holding(self, rows: NDArray[Any]) -> Iterator[None]:
-        """Count the rows of a request as held.
+    def holding(self, size: int) -> Iterator[None]:
+        """Count the memory of a request's rows and of their scores, from when they are read until it is answered.
+
+        Args:
+            size: bytes.
 
         Raises:
-            OverloadedError: if there is no memory for them beside those of others.
+            OverloadedError: if there is none beside that of others.
         """
-        if self._row_bytes and self._row_bytes + rows.nbytes > MOST_ROW_BYTES:
+        if self._held_bytes and self._held_bytes + size > MOST_HELD_BYTES:
             raise OverloadedError(
-                f"{self._row_bytes} bytes of rows are held for other requests, and {rows.nbytes} more would be over "
-                f"{MOST_ROW_BYTES}: try again later, or send fewer rows",
+                f"{self._held_bytes} bytes of rows and scores are held for other requests, and {size} more would be "
+                f"over {MOST_HELD_BYTES}: try again later, or send fewer rows",
                 retry_after=1,
             )
-        self._row_bytes += rows.nbytes
+        self._held_bytes += size
         try:
             yield
         finally:
-            self._row_bytes -= rows.nbytes
+            self._held_bytes -= size
 
     def close(self) -> None:
         """Let the threads end after what they read now."""

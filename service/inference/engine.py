@@ -67,17 +67,22 @@ class Engine:
         """Return whether so much is run within a turn or two of the event loop, whatever else is waiting."""
         return model.expected_seconds(units) <= SHORT_SECONDS
 
-    def submit(self, model: Model, rows: Rows) -> "asyncio.Future[Scored]":
+    def submit(self, model: Model, rows: Rows, began: float | None = None) -> "asyncio.Future[Scored]":
         """Return the scores of rows to come; cancel them when nobody waits any more.
 
         The future raises what `Model.score` raises, and DeadlineError.
+
+        Args:
+            model: what scores them.
+            rows: of its manifest's kind.
+            began: when the deadline began to run, by `monotonic`: rows may have taken long to read. Now, if None.
 
         Raises:
             OverloadedError: if the rows cannot wait in the queue, or not be answered before the deadline.
             TooManyRowsError: if they could not be answered before it even by themselves.
         """
         units = model.units(rows)
-        job = Job(rows, units, asyncio.get_running_loop().create_future(), monotonic())
+        job = Job(rows, units, asyncio.get_running_loop().create_future(), began or monotonic())
         if self.is_short(model, units):
             self._turn.add(model, job)
             return job.answer

@@ -1,11 +1,13 @@
 """One prediction over HTTP, the same for every protocol: read, run, write, record."""
 
 import asyncio
+import math
 from collections.abc import Iterable
 from contextlib import ExitStack
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +17,7 @@ from service.inference.decoders import Decoders, Read
 from service.inference.engine import Engine
 from service.inference.loop_time import LoopTime
 from service.inference.model import Model, Scores
+from service.inputs import Input
 from service.monitoring.feedback import Feedback
 from service.monitoring.metrics import Metrics
 from service.monitoring.prediction import PREDICTION_KEY, Prediction
@@ -101,15 +104,15 @@ class Exchange:
                 self._decoders.check()
             body = await read_body(request, self._body.max_bytes, self._body.seconds)
             self._engine.check_capacity(model)
-            arrived = perf_counter()
+            arrived, began = perf_counter(), monotonic()
             told = Prediction(model.manifest.name, str(model.manifest.version), arrived)
             request.scope[PREDICTION_KEY] = told
             rows, decode = await self._read(request, codec, body)
             told.rows, told.stages["decode"] = len(rows), decode
             if codec.heavy:
-                held.enter_context(self._decoders.holding(rows))
+                held.enter_context(self._decoders.holding(_size(rows, model.manifest.input)))
             short = self._engine.is_short(model, model.units(rows))
-            outcome = self._engine.submit(model, rows)
+            outcome = self._engine.submit(model, rows, began)
             try:
                 scored = await (outcome if short else _unless_gone(request, outcome))
             except NonFiniteOutputError:
@@ -161,6 +164,11 @@ class Exchange:
             await self._loop_time.turn()  # health must not wait for a long answer to be written
             started = perf_counter()
         return b"".join(pieces), took
+
+
+def _size(rows: NDArray[Any], taken: Input) -> int:
+    """Return the bytes of a request's rows and of their scores, which are sensitivities and little else."""
+    return rows.nbytes + np.dtype(np.float32).itemsize * len(rows) * math.prod(taken.gradient_shape)
 
 
 async def _unless_gone(request: Request, answer: "asyncio.Future[T]", seconds: float | None = None) -> T:

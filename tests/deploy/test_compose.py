@@ -120,12 +120,12 @@ def test_is_confined_and_holds_nothing_of_training(container: str) -> None:
         assert docker("exec", container, "python", "-c", f"import {module}", check=False).returncode != 0, module
 
 
-def test_adds_less_than_150_megabytes_to_its_base_image(container: str) -> None:
+def test_adds_less_than_170_megabytes_to_its_base_image(container: str) -> None:
     """With the public base image, of about 125 MB, it stays below 300 MB."""
     listed = docker("exec", container, "du", "--summarize", "--bytes", "/opt/venv", "/app").stdout
     sizes = {folder: int(size) for size, folder in (line.split() for line in listed.splitlines())}
     assert sizes.keys() == {"/opt/venv", "/app"}
-    assert sum(sizes.values()) < 150_000_000
+    assert sum(sizes.values()) < 170_000_000
 
 
 @pytest.mark.usefixtures("container")

@@ -57,7 +57,7 @@ def test_the_card_of_other_models_says_what_they_take(exported: Exported) -> Non
     text = TextInput(encoder="small, mean, int8", dimensions=384, max_tokens=128, padding=0, example="Not [so] bad.")
     for taken, words in (
         (text, ["Not [so] bad.", "128 tokens", "small, mean, int8, 384 dimensions"]),
-        (image_input("RGB", "crop"), ["8 × 6 (width × height), others: crop", "green", "120 ± 64"]),
+        (image_input("RGB", "crop"), ["8 × 6 (width × height) │ crop", "green", "120 ± 64"]),
     ):
         with commands.console.capture() as capture:
             commands.console.print(card(manifest.model_copy(update={"input": taken})), width=200)

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from service.errors import MalformedRequestError, OverloadedError
-from service.inference.decoders import MOST_ROW_BYTES, Decoders
+from service.inference.decoders import MOST_HELD_BYTES, Decoders
 
 ROWS = np.zeros((2, 3), np.float32)
 
@@ -136,12 +136,11 @@ def test_bodies_that_could_not_be_read_in_time_are_refused_by_what_a_byte_took()
 
 def test_rows_are_held_up_to_a_bound_and_one_request_s_whatever_they_are() -> None:
     async def scenario(decoders: Decoders) -> None:
-        large = np.broadcast_to(np.uint8(0), MOST_ROW_BYTES + 1)
-        with decoders.holding(large):
+        with decoders.holding(MOST_HELD_BYTES + 1):
             assert decoders.saturated
-            with pytest.raises(OverloadedError, match="rows are held"), decoders.holding(ROWS):
+            with pytest.raises(OverloadedError, match="are held for other requests"), decoders.holding(1):
                 pass
-        with decoders.holding(ROWS), decoders.holding(ROWS):
+        with decoders.holding(1), decoders.holding(1):
             assert not decoders.saturated
 
     play(scenario)

@@ -13,6 +13,7 @@ from service.errors import NonFiniteOutputError
 from service.inference.jobs import Reason
 from tests.conftest import Exported, make_table
 from tests.service.client import Service, serving
+from tests.service.made_images import HEIGHT, WIDTH
 
 MODEL = "model=plant,version=1"
 PREDICT = "/v1/models/{name}:predict"
@@ -38,6 +39,18 @@ def test_a_models_series_stand_at_zero_before_its_first_request(service: Service
     assert samples[f"chainzrule_reference_tail_ratio{{{MODEL}}}"] == pytest.approx(reference)
     sha256 = service.core.repository.get("plant").manifest.files["model.onnx"][:12]
     assert samples[f"chainzrule_model_info{{model=plant,sha256={sha256},version=1}}"] == 1
+
+
+def test_models_that_take_no_table_have_no_series_of_features(every_kind: Path) -> None:
+    with serving(every_kind) as service:
+        image = [[[value] * 3 for value in range(WIDTH)]] * HEIGHT
+        assert service.client.post("/v1/models/photos:predict", json={"instances": [image]}).status_code == 200
+        samples = service.samples()
+    assert samples["chainzrule_rows_total{model=photos,version=1}"] == 1
+    assert samples["chainzrule_altered_rows_total{model=photos,version=1}"] == 0
+    of_features = [name for name in samples if "feature=" in name]
+    assert of_features
+    assert all("model=plant" in name for name in of_features)
 
 
 def test_rows_and_signals_are_counted_on_both_protocols(service: Service) -> None:

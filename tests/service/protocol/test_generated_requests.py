@@ -45,18 +45,19 @@ CONFIG = {"generation": {"deterministic": bool(os.environ.get("CI")), "database"
 HYPOTHESIS = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 
 
-@pytest.fixture(scope="module")
+# An application for each test: schemathesis ends one's life after its requests, and its threads with it.
+@pytest.fixture
 def app(every_kind: Path) -> FastAPI:
     chosen = Settings(repository=every_kind, repository_mode="explicit", threads=1, max_rows=100, admin_keys=ADMIN_KEY)
     return create_app(make_core(chosen))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def ours(app: FastAPI) -> Any:
     return schemathesis.openapi.from_asgi("/openapi.json", app, config=SchemathesisConfig.from_dict(CONFIG))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def published(app: FastAPI) -> Any:
     file = PUBLISHED / "open_inference_rest.yaml"
     if not file.exists():

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_export.chainzrule import Network
+from model_export.chainzrule import CumulativeHead, Network
 from model_export.graph.calibration import Calibration
 from model_export.graph.version_folder import write_version
 from model_export.reliability.thresholds import REJECT_RISK, REVIEW_RISK
@@ -45,8 +45,6 @@ def publish(
     evaluation: Evaluation,
     graph: bytes,
     files: Mapping[str, bytes] | None = None,
-    *,
-    ordinal: bool = False,
 ) -> Path:
     """Write a version folder and return it.
 
@@ -63,7 +61,6 @@ def publish(
         evaluation: of `graph` on test rows.
         graph: verified.
         files: further ones beside the graph, by name.
-        ordinal: whether classes are levels.
 
     Raises:
         ExportError: if the version is there already, or the disk refuses.
@@ -71,7 +68,7 @@ def publish(
     manifest = Manifest(
         name=card.name,
         version=version,
-        task="ordinal" if ordinal else "classification",
+        task="ordinal" if isinstance(network.head, CumulativeHead) else "classification",
         description=card.description,
         classes=classes,
         input=inputs,

@@ -1,0 +1,110 @@
+"""From a trained network of the library's layers to a version folder, whatever the network."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_export.chainzrule import Network
+from model_export.graph.calibration import calibrate_network
+from model_export.graph.evaluation import evaluate, run_graph
+from model_export.graph.onnx_writer import export_graph
+from model_export.graph.publication import ModelCard, publish
+from model_export.training.standardiser import InputStandardiser
+from service.inputs import ImageInput, TableInput
+from service.manifest import JacobianKind, Training
+
+_SIGNATURE_ROWS = 20_000
+"""Training rows that the signature is fitted to, at most: it has no more parameters than these can settle."""
+
+
+class Labelled(NamedTuple):
+    """Raw rows, as clients will send them, with their classes."""
+
+    rows: NDArray[Any]
+    """tables float [N, features], NaN where a value is missing; images uint8 [N, height, width, channels]"""
+    codes: NDArray[np.int64]
+    """indices of classes, or levels counted from 0, [N]"""
+
+
+class Data(NamedTuple):
+    """Rows for the three uses that must not share any."""
+
+    training: Labelled
+    calibration: Labelled
+    test: Labelled
+
+
+def export(
+    network: Network,
+    standardiser: InputStandardiser,
+    data: Data,
+    *,
+    repository: Path,
+    version: int,
+    card: ModelCard,
+    classes: tuple[str, ...],
+    inputs: TableInput | ImageInput,
+    activation: str,
+    training: Training,
+    jacobian: JacobianKind = "margin",
+) -> Path:
+    """Calibrate, export, verify, evaluate and write a network; return its version folder.
+
+    Args:
+        network: trained, any composition of the library's layers and either head.
+        standardiser: from raw rows to what the network takes.
+        data: what it was trained on, what it is calibrated on and what it is tested on.
+        repository: where `<name>/<version>/` goes.
+        version: not there yet.
+        card: what the model is called and what it is for.
+        classes: in the order of the codes; levels in rising order.
+        inputs: what clients send.
+        activation: the network's activation in words.
+        training: the record of how it was trained.
+        jacobian: see `Scorer`.
+
+    Raises:
+        DataError: if there are too few calibration rows, or the network has no activation.
+        VerificationError: if the graph and the network disagree; nothing is written then.
+        ExportError: if the version is there already, or the disk refuses.
+    """
+    calibration = calibrate_network(
+        standardiser,
+        network,
+        _some(data.training.rows, training.seed),
+        data.calibration.rows,
+        data.calibration.codes,
+        len(classes),
+        jacobian,
+        card.review_risk,
+        card.reject_risk,
+    )
+    graph = export_graph(calibration.scorer, inputs.tensor, _as_sent(data.calibration.rows))
+    scores = run_graph(graph, _as_sent(data.test.rows))
+    return publish(
+        repository,
+        version,
+        card,
+        classes,
+        inputs,
+        calibration,
+        network,
+        activation,
+        training,
+        evaluate(scores, data.test.codes, data.training.codes),
+        graph,
+    )
+
+
+def _some(rows: NDArray[Any], seed: int) -> NDArray[Any]:
+    """Return as many of the rows as the signature needs."""
+    if len(rows) <= _SIGNATURE_ROWS:
+        return rows
+    return rows[np.random.default_rng(seed).permutation(len(rows))[:_SIGNATURE_ROWS]]
+
+
+def _as_sent(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return rows in the type that a graph takes them in."""
+    return rows if rows.dtype == np.uint8 else rows.astype(np.float32)
