@@ -29,11 +29,9 @@ def check_consistency(manifest: Manifest, scores: Scores) -> Iterator[Finding]:
     probabilities = scores["probabilities"].astype(np.float64)
     require(np.allclose(probabilities.sum(1), 1, atol=1e-5), "the probabilities of a row do not add up to 1")
     _check_label(manifest, scores, probabilities)
+    unchecked = list(_check_distance(manifest, scores, probabilities))
     _check_tail_ratio(manifest, scores, probabilities)
-    unchecked = [
-        *_check_distance(manifest, scores, probabilities),
-        *_check_reliability(manifest, scores, probabilities),
-    ]
+    unchecked += _check_reliability(manifest, scores, probabilities)
     yield Finding(
         "labels, probabilities, norms, distances, typicality and reliability agree with each other and the manifest"
     )

@@ -64,7 +64,8 @@ def check_gradient(model: Model, rows: Rows, scores: Scores, parts: TextParts | 
     error = np.abs(slopes * units - expected) / np.maximum(np.maximum(np.abs(expected), usual), 1e-30)
     what = "what the level rises with" if manifest.task == "ordinal" else "the gradient of the margin"
     for name in dict.fromkeys(stepping.names):
-        of_name = error[:, [other == name for other in stepping.names]]
+        columns = [other == name for other in stepping.names]
+        of_name = error[:, columns][stepping.free[:, columns]]
         require(
             (of_name < extent.tolerance).mean() > _MOST,
             f"sensitivity is not {what}: for {name} it is off by {np.median(of_name):.1e}",

@@ -17,8 +17,8 @@ _TABLE_ROWS, _TEXTS, _IMAGES = 256, 64, 64
 LEVELS = 8
 """Pixels stay so far from 0 and from 255 that each can be changed by as much."""
 
-_WAVES = 3
-"""Of images: waves across each direction."""
+_WAVES, _NOISE = 3, 0.2
+"""Of images: as many frequencies in each direction, and the noise of a pixel in training deviations."""
 
 
 def made_up_rows(folder: Path, model: Model) -> Rows:
@@ -62,13 +62,18 @@ def _texts(folder: Path, model: Model, text: TextInput, generator: np.random.Gen
 
 
 def _images(image: ImageInput, generator: np.random.Generator) -> NDArray[np.uint8]:
-    """Return 64 images of slow waves, about as far from each channel's mean as training pixels."""
+    """Return 64 images of slow waves and a little noise, at most as far from each channel's mean as training pixels.
+
+    Their contrast is any: an image of full contrast in which nothing is to be seen is unlike most training images.
+    """
     mean, deviation = np.array([(c.mean, c.standard_deviation) for c in image.channels]).T
     parts = generator.normal(size=(2, _IMAGES, len(mean), _WAVES, _WAVES))
     down, across = (
         np.exp(2j * np.pi * np.arange(size)[:, None] / size * np.arange(_WAVES)) for size in (image.height, image.width)
     )
     # Of deviation 1: as many waves as are summed, each of deviation 1.
-    standard = np.einsum("ncde,hd,we->nhwc", parts[0] + 1j * parts[1], down, across).real / _WAVES
+    waves = np.einsum("ncde,hd,we->nhwc", parts[0] + 1j * parts[1], down, across).real / _WAVES
+    contrast = generator.uniform(size=(_IMAGES, 1, 1, 1))
+    standard = contrast * waves + _NOISE * generator.normal(size=waves.shape)
     pixels: NDArray[np.float64] = np.clip(mean + deviation * standard, LEVELS, 255 - LEVELS)
     return pixels.round().astype(np.uint8)

@@ -8,16 +8,13 @@ from numpy.typing import NDArray
 
 from model_export.graph.boundary import Boundary
 from model_export.graph.probes import LEVELS
-from model_export.graph.text_parts import TextParts, spread
+from model_export.graph.text_parts import STEP, TextParts, spread
 from service.inference.feeds import Rows
 from service.inference.model import Model
 from service.inputs import ImageInput, TableInput
 
 _TABLE_STEP = 0.02
 """In training standard deviations."""
-
-_EMBEDDING_STEP = 0.1
-"""In standard deviations of the embeddings at hand."""
 
 _STEEPEST, _RANDOM = 6, 2
 """Pixels that are stepped in each channel of an image."""
@@ -35,6 +32,8 @@ class Stepping(NamedTuple):
     """[C], as the rows count"""
     units: NDArray[np.float64] | None
     """[C]: how far one unit of sensitivity is, as the rows count; None where nothing says so"""
+    free: NDArray[np.bool_]
+    """[n, C]: whether the graph lets the coordinate move, and no clamp holds it"""
     names: list[str]
     """[C]: what is stepped, in words; may be the same for several"""
 
@@ -76,18 +75,21 @@ def step_table(model: Model, table: TableInput, rows: NDArray[np.float32]) -> St
     """Step every feature of rows [n, features]."""
     deviations = np.array([feature.standard_deviation for feature in table.features])
     places = np.tile(np.arange(len(deviations)), (len(rows), 1))
-    return Stepping(_scored(model), rows, places, _TABLE_STEP * deviations, deviations, list(table.names))
+    free = np.ones_like(places, dtype=np.bool_)
+    return Stepping(_scored(model), rows, places, _TABLE_STEP * deviations, deviations, free, list(table.names))
 
 
 def step_embeddings(parts: TextParts, embeddings: NDArray[np.float32]) -> Stepping:
     """Step every dimension of embeddings [n, D]."""
     dimensions = np.arange(embeddings.shape[1])
+    units = parts.units(embeddings)
     return Stepping(
         parts.probabilities,
         embeddings,
         np.tile(dimensions, (len(embeddings), 1)),
-        _EMBEDDING_STEP * spread(embeddings).astype(np.float64),
-        parts.units(embeddings),
+        STEP * spread(embeddings),
+        None if units is None else units.deviations,
+        np.ones_like(embeddings, dtype=np.bool_) if units is None else units.free,
         [f"dimension {dimension} of the embedding" for dimension in dimensions],
     )
 
@@ -100,11 +102,13 @@ def step_pixels(model: Model, image: ImageInput, rows: NDArray[np.uint8], sensit
     others = np.random.default_rng(0).integers(pixels.shape[1], size=(len(rows), _RANDOM, count))
     chosen = np.concatenate([steepest, others], axis=1)
     deviations = np.array([channel.standard_deviation for channel in image.channels])
+    places = (chosen * count + np.arange(count)).reshape(len(rows), -1)
     return Stepping(
         _scored(model),
         rows,
-        (chosen * count + np.arange(count)).reshape(len(rows), -1),
+        places,
         np.full(chosen.shape[1] * count, float(LEVELS)),
         np.tile(deviations, chosen.shape[1]),
+        np.ones_like(places, dtype=np.bool_),
         [f"pixels of channel {channel.name}" for channel in image.channels] * chosen.shape[1],
     )

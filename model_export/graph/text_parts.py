@@ -1,5 +1,7 @@
 """A graph of texts, cut at its embedding: the encoder before it and the head behind it."""
 
+from typing import NamedTuple
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -20,7 +22,17 @@ _SAME = 1e-3
 _EACH_BY_ITSELF = {"Add", "Cast", "Clip", "Div", "Identity", "IsNaN", "Max", "Min", "Mul", "Neg", "Sub", "Where"}
 _PRODUCTS = {"Gemm", "MatMul"}
 
-_STEP = 1e-2
+STEP = 0.03
+"""Of embeddings, in standard deviations of those at hand: larger ones meet more kinks, smaller ones more rounding."""
+
+
+class Units(NamedTuple):
+    """What brings embeddings to the unit of sensitivity."""
+
+    deviations: NDArray[np.float64]
+    """[D]: how far one unit is"""
+    free: NDArray[np.bool_]
+    """[N, D]: whether a dimension moves there, and no clamp holds it"""
 
 
 class TextParts:
@@ -54,23 +66,26 @@ class TextParts:
         [found] = self._head.run(["probabilities"], {self._text.embedding: embeddings})
         return np.asarray(found, dtype=np.float64)
 
-    def units(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64] | None:
-        """Return how far each dimension [D] must go for its sensitivity's unit, None where the graph does not show it.
+    def units(self, embeddings: NDArray[np.float32]) -> Units | None:
+        """Return how far embeddings [N, D] must go for a unit of sensitivity, None where the graph does not show it.
 
         It does where every dimension is brought to that unit by itself, before the first product with a matrix.
+
+        Raises:
+            VerificationError: if a dimension reaches that product in no text, or turned round.
         """
         if self._standardised is None:
             return None
-        steps = _STEP * spread(embeddings)
-        higher, lower = embeddings + steps, embeddings - steps
+        steps = STEP * spread(embeddings)
+        higher, lower = ((embeddings + signed).astype(np.float32) for signed in (steps, -steps))
         standard = [
             self._head.run([self._standardised], {self._text.embedding: side})[0].astype(np.float64)
             for side in (higher, lower)
         ]
-        # The largest: beyond a clamp a dimension does not rise at all.
-        slope: NDArray[np.float64] = ((standard[0] - standard[1]) / (higher.astype(np.float64) - lower)).max(0)
-        require((slope > 0).all(), "a dimension of the embedding does not reach the head, or reaches it turned round")
-        return 1 / slope
+        slopes = (standard[0] - standard[1]) / (higher.astype(np.float64) - lower)
+        largest = slopes.max(0)
+        require((largest > 0).all(), "a dimension of the embedding does not reach the head, or reaches it turned round")
+        return Units(1 / largest, slopes > 0.99 * largest)
 
     def check_neighbours(self, rows: Rows) -> Finding:
         """Compare texts embedded alone with the same embedded together, the shorter ones padded.
@@ -96,17 +111,18 @@ class TextParts:
         return np.asarray(found, dtype=np.float32)
 
 
-def spread(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the standard deviation of each dimension [D]; one that hardly moves takes a thousandth of the others'.
+def spread(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the standard deviation of each dimension [D]; one that never moves takes that of the others.
 
     Raises:
         VerificationError: if every embedding is the same.
     """
-    deviation = embeddings.std(0)
+    # In float64: encoders have dimensions of 1e-33, whose squares float32 does not hold.
+    deviation = embeddings.astype(np.float64).std(0)
     usual = np.sqrt(np.mean(deviation**2))
     require(usual > 0, "every text has the same embedding")
-    bounded: NDArray[np.float32] = np.maximum(deviation, 1e-3 * usual)
-    return bounded
+    moving: NDArray[np.float64] = np.where(deviation > 0, deviation, usual)
+    return moving
 
 
 def _part(model: onnx.ModelProto, text: TextInput, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
