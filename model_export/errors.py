@@ -19,3 +19,7 @@ class ExportError(ModelExportError):
 
 class VerificationError(ModelExportError):
     """An exported graph does not do what its manifest or its network says."""
+
+
+class EncoderError(ModelExportError):
+    """A folder does not hold an encoder of texts that can be exported and served."""

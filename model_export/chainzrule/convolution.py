@@ -46,7 +46,7 @@ class ConvolutionalLayer(Layer):
         weight = self.convolution.weight
         everywhere = weight.new_ones(1, weight.shape[1], *record.shape[-2:])
         taps = conv2d(everywhere, weight.square(), padding=self.convolution.padding)
-        return ((record.square() * taps).flatten(1).sum(1),)
+        return (record.square().flatten(1) @ taps.flatten(),)
 
     def derivatives(self, record: Tensor) -> tuple[Tensor, ...]:
         """Return d."""

@@ -20,7 +20,7 @@ class ConvolutionalNetwork(Network):
 
     Each stage widens by one convolution and has a residual block of two more; between stages an average over squares of
     side 2. A mean over the image and a linear head end it. Every convolution is 3 × 3, batch-normalised, with an
-    activation a channel; a polynomial goes on as its tangents beyond three deviations.
+    activation a channel; a polynomial goes on as its tangents beyond two deviations.
 
     Args:
         shape: channels, height and width of an image.

@@ -42,12 +42,13 @@ class Normalised(nn.Module):
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return value and derivative, both of z's shape, [N, width] or [N, width, height, width']."""
-        places = [axis for axis in range(z.dim()) if axis != 1]
         if self.training:
-            spread = torch.sqrt(z.detach().var(places, unbiased=False) + self.epsilon)
-            scale = self.gain / spread
+            normal, _, inverse = torch.native_batch_norm(
+                z, self.gain, self.shift, self.mean, self.variance, True, _MOMENTUM, self.epsilon
+            )
+            scale = self.gain * inverse.detach()
         else:
+            normal = batch_norm(z, self.mean, self.variance, self.gain, self.shift, False, _MOMENTUM, self.epsilon)
             scale = self.scale
-        normal = batch_norm(z, self.mean, self.variance, self.gain, self.shift, self.training, _MOMENTUM, self.epsilon)
         value, derivative = self.activation(normal)
         return value, derivative * scale.reshape(-1, *[1] * (z.dim() - 2))

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,27 +15,29 @@ from torch import Tensor, nn
 from model_export.errors import ExportError
 from model_export.graph.compact import CompactScorer, compact
 from model_export.graph.scorer import Scorer
-from model_export.graph.verification import TOLERANCE, check_parity
+from model_export.graph.verification import check_parity
 
 OPSET = 18
 """Old enough for the runtimes people have, new enough for the exporter to need no conversion."""
 
+_OUTER = "outer."
+"""Begins the names of inputs and outputs while the exporter invents all others."""
 
-def export_graph(scorer: Scorer, tensor: str, usual: NDArray[Any], tolerance: float = TOLERANCE) -> bytes:
+
+def export_graph(scorer: Scorer, tensor: str, usual: NDArray[Any]) -> bytes:
     """Return `scorer` (float64) as one self-contained ONNX model that is proven to agree with it.
 
     Args:
         scorer: what to export.
         tensor: the name of the graph's input.
         usual: raw rows to compare the two on beside made-up ones, calibration rows for one.
-        tolerance: see `check_parity`.
 
     Raises:
         ExportError: if the graph needs more than standard operators or does not pass ONNX's strict checker.
         VerificationError: if the graph and the scorer disagree, naming the output.
     """
     graph = write_graph(compact(scorer), tensor)
-    check_parity(scorer, graph, usual, tolerance=tolerance)
+    check_parity(scorer, graph, usual)
     return graph
 
 
@@ -44,25 +46,43 @@ def write_graph(scorer: CompactScorer, tensor: str) -> bytes:
     rows = scorer.standardiser.example(3)
     with torch.no_grad():
         names = list(scorer(rows).present())
+    model = to_onnx(_Present(scorer), {tensor: rows}, ("rows",), names)
+    graph: bytes = model.SerializeToString()
+    return graph
+
+
+def to_onnx(module: nn.Module, inputs: Mapping[str, Tensor], axes: Sequence[str], outputs: Sequence[str]) -> ModelProto:
+    """Return `module` as one self-contained ONNX model of standard operators.
+
+    Args:
+        module: what to export, in evaluation mode.
+        inputs: by the graph's names for them, an example of each.
+        axes: names of the inputs' leading dimensions, which are dynamic; of the outputs the first one is.
+        outputs: the graph's names for them.
+
+    Raises:
+        ExportError: as `check_graph` does.
+    """
+    dynamic = dict.fromkeys(range(len(axes)), torch.export.Dim.DYNAMIC)
     with _quiet():
         program = torch.onnx.export(
-            _Present(scorer),
-            (rows,),
+            module,
+            tuple(inputs.values()),
             dynamo=True,
-            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
-            input_names=[tensor],
-            output_names=names,
+            dynamic_shapes=tuple(dynamic for _ in inputs),
+            input_names=[f"{_OUTER}{name}" for name in inputs],
+            output_names=[f"{_OUTER}{name}" for name in outputs],
             opset_version=OPSET,
             external_data=False,
             verbose=False,
         )
     if program is None:
         raise ExportError("torch exported nothing")
-    model = program.model_proto
-    _strip(model)
+    model: ModelProto = program.model_proto
+    _strip(model, axes)
+    _name(model, (*inputs, *outputs))
     check_graph(model)
-    graph: bytes = model.SerializeToString()
-    return graph
+    return model
 
 
 class _Present(nn.Module):
@@ -91,8 +111,8 @@ def check_graph(model: ModelProto) -> None:
         raise ExportError(f"the graph does not pass ONNX's checker: {error}") from error
 
 
-def _strip(model: ModelProto) -> None:
-    """Drop what only the exporter's author needs, paths of the exporting machine among it, and name the batch."""
+def _strip(model: ModelProto, axes: Sequence[str]) -> None:
+    """Drop what only the exporter's author needs, paths of the exporting machine among it, and name the axes."""
     model.producer_name, model.producer_version, model.doc_string = "chainzrule", "", ""
     del model.metadata_props[:]
     del model.graph.metadata_props[:]
@@ -103,10 +123,23 @@ def _strip(model: ModelProto) -> None:
     for value in [*model.graph.input, *model.graph.output]:
         value.doc_string = ""
         del value.metadata_props[:]
-        value.type.tensor_type.shape.dim[0].dim_param = "rows"
+    for values, names in ((model.graph.input, axes), (model.graph.output, axes[:1])):
+        for value in values:
+            for dimension, name in zip(value.type.tensor_type.shape.dim, names, strict=False):
+                dimension.dim_param = name
     for initializer in model.graph.initializer:
         initializer.doc_string = ""
         del initializer.metadata_props[:]
+
+
+def _name(model: ModelProto, outer: Sequence[str]) -> None:
+    """Give inputs and outputs their names, which the exporter may have used for inner values of its own."""
+    names = {name: f"{name}.inner" for name in outer} | {f"{_OUTER}{name}": name for name in outer}
+    for node in model.graph.node:
+        for values in (node.input, node.output):
+            values[:] = [names.get(value, value) for value in values]
+    for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        value.name = names.get(value.name, value.name)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model_export.chainzrule import CumulativeHead, Network, Trace
+from model_export.chainzrule import ConvolutionalLayer, CumulativeHead, Network, Trace
 from model_export.errors import VerificationError
 from model_export.graph.decision import decide
 from model_export.graph.scorer import Scorer, Scores, as_arrays
@@ -17,10 +17,10 @@ from model_export.reliability.confidence import log_odds
 from model_export.training.standardiser import Standardiser
 
 TOLERANCE = 1e-5
-"""Largest relative difference between the network in float64 and its graph in float32."""
+"""Largest relative difference between a network of dense layers in float64 and its graph in float32."""
 
 CONVOLUTIONAL_TOLERANCE = 1e-4
-"""The same of deep networks: each layer's rounding is carried on by those behind it."""
+"""The same of convolutional networks: each layer's rounding is carried on by the many behind it."""
 
 _ROUNDING = 0.1
 """What float32 makes of its spacing over the sums and products of the layers, relative to the tolerance."""
@@ -39,7 +39,7 @@ _IMAGES = 128
 
 
 def check_parity(
-    scorer: Scorer, graph: bytes, usual: NDArray[Any], *, seed: int = 0, tolerance: float = TOLERANCE
+    scorer: Scorer, graph: bytes, usual: NDArray[Any], *, seed: int = 0, tolerance: float | None = None
 ) -> None:
     """Compare every output of `graph` with `scorer` in float64, on `verification_rows`.
 
@@ -62,11 +62,14 @@ def check_parity(
         graph: ONNX.
         usual: raw rows [N, …] like those the model will meet, calibration rows for one; NaN where a value is missing.
         seed: of the other rows.
-        tolerance: see above.
+        tolerance: see above; None for what the network's layers allow.
 
     Raises:
         VerificationError: naming the output, the kind of row and the difference, or an output that is not finite.
     """
+    if tolerance is None:
+        deep = any(isinstance(module, ConvolutionalLayer) for module in scorer.network.modules())
+        tolerance = CONVOLUTIONAL_TOLERANCE if deep else TOLERANCE
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     tensor = session.get_inputs()[0].name
     for kind, rows in verification_rows(scorer, usual, seed):

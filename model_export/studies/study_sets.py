@@ -1,6 +1,5 @@
 """The data the signals are studied on: training, calibration and test rows, and what may happen to the test rows."""
 
-import gzip
 import inspect
 import pkgutil
 import sys
@@ -17,8 +16,11 @@ from model_export.errors import DataNotFoundError
 from model_export.studies.encoder import embed
 from model_export.studies.shifts import MODERATE, Shift, image_shifts, misspell, table_shifts, unit_mistakes
 from model_export.tasks.data import DATA_VARIABLE, local_file
+from model_export.tasks.mnist import load_mnist as load_digits
 from model_export.tasks.pima import PIMA, UNITS
+from model_export.tasks.sst5 import plain
 from model_export.training import ChainzRuleClassifier
+from model_export.training.images import Images
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -100,11 +102,12 @@ def load_sst5(seed: int) -> StudySet:
 
 def load_mnist(seed: int) -> StudySet:
     """Return MNIST's digits 0 to 7, 20,000 to train on; 8 and 9 are new classes. Official test set."""
-    images, digits = _read_idx("train")
+    official = load_digits()
+    images, digits = _flat(official.training)
     known = np.flatnonzero(digits < 8)
     chosen = np.random.default_rng(seed).permutation(known)[:22_000]
     training, calibration = _hold_out(Part(images[chosen], digits[chosen]), 2000, seed)
-    images, digits = _read_idx("t10k")
+    images, digits = _flat(official.test)
     sample = np.random.default_rng(0).permutation(np.flatnonzero(digits < 8))[:2000]
     test = Part(images[sample], digits[sample])
     new = Shift("digits 8 and 9", MODERATE, images[digits >= 8][:1000], None, own_rows=True)
@@ -117,13 +120,6 @@ STUDIES = {
     "mnist": Study(ChainzRuleClassifier((256, 128), batch_size=128, max_epochs=15, patience=3), load_mnist),
 }
 """Every data set under study by name."""
-
-
-def plain(text: str) -> str:
-    """Return a treebank sentence as one would write it: brackets and escapes undone."""
-    for written, meant in {"-LRB-": "(", "-RRB-": ")", "\\/": "/", "\\*": "*"}.items():
-        text = text.replace(written, meant)
-    return text
 
 
 def technical_prose(count: int) -> list[str]:
@@ -152,12 +148,9 @@ def _hold_out(part: Part, rows: int, seed: int) -> tuple[Part, Part]:
     return Part(part.rows[kept], part.labels[kept]), Part(part.rows[held_out], part.labels[held_out])
 
 
-def _read_idx(part: str) -> tuple[Floats, Codes]:
-    with gzip.open(_file(f"mnist/{part}-images-idx3-ubyte.gz")) as stream:
-        pixels = np.frombuffer(stream.read(), dtype=np.uint8, offset=16).reshape(-1, 784)
-    with gzip.open(_file(f"mnist/{part}-labels-idx1-ubyte.gz")) as stream:
-        labels = np.frombuffer(stream.read(), dtype=np.uint8, offset=8)
-    return pixels / 255.0, labels.astype(np.int64)
+def _flat(images: Images) -> Part:
+    """Return the pixels, 0 to 1, as rows."""
+    return Part(images.pixels.reshape(len(images), -1) / 255.0, images.labels)
 
 
 def _file(relative: str) -> str:

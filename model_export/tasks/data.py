@@ -9,6 +9,11 @@ DATA_VARIABLE = "CHAINZRULE_DATA"
 
 def local_file(relative: str) -> Path | None:
     """Return `relative` in the folder that CHAINZRULE_DATA names, or None where it is not there."""
+    files = local_files(relative)
+    return files[0] if files else None
+
+
+def local_files(pattern: str) -> list[Path]:
+    """Return the files in the folder that CHAINZRULE_DATA names which `pattern` matches (`*` for anything), by name."""
     folder = os.environ.get(DATA_VARIABLE)
-    file = Path(folder) / relative if folder else None
-    return file if file is not None and file.is_file() else None
+    return sorted(file for file in Path(folder).glob(pattern) if file.is_file()) if folder else []

@@ -115,7 +115,7 @@ def test_study_names_the_data_sets_it_knows_and_the_file_it_lacks(
     monkeypatch.setenv("CHAINZRULE_DATA", str(tmp_path))
     result = runner.invoke(commands.app, ["study", "--sets", "mnist", "--output", str(tmp_path)])
     assert result.exit_code == 1
-    assert "mnist/train-images-idx3-ubyte.gz is not in the folder that CHAINZRULE_DATA names" in result.stderr
+    assert "put mnist/train-images-idx3-ubyte.gz" in result.stderr
 
 
 def chainzrule(*arguments: str, without: str | None = None) -> subprocess.CompletedProcess[str]:

@@ -1,7 +1,8 @@
 import numpy as np
 
 from model_export.studies.shifts import image_shifts, misspell, table_shifts, unit_mistakes
-from model_export.studies.study_sets import plain, technical_prose
+from model_export.studies.study_sets import technical_prose
+from model_export.tasks.sst5 import plain
 
 
 def test_table_shifts_grow_with_severity_and_keep_the_labels() -> None:

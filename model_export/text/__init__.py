@@ -1,0 +1,1 @@
+"""Texts: encoders from local folders, their ONNX graphs, the embeddings they make, and their fine-tuning."""
