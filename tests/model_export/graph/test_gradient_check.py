@@ -15,7 +15,6 @@ from model_export.graph.folder_check import check_folder
 from model_export.graph.gradient_check import check_gradient
 from model_export.graph.onnx_writer import export_graph
 from model_export.graph.probes import made_up_rows
-from model_export.graph.verification import CONVOLUTIONAL_TOLERANCE
 from model_export.graph.version_folder import write_version
 from model_export.training.standardiser import PixelStandardiser
 from service.inference.model import Model
@@ -157,7 +156,7 @@ def test_levels_of_images_pass(tmp_path: Path) -> None:
             "reference": calibration.reference,
         }
     )
-    graph = export_graph(calibration.scorer, "image", images[150:], CONVOLUTIONAL_TOLERANCE)
+    graph = export_graph(calibration.scorer, "image", images[150:])
     folder = write_version(tmp_path, manifest, {MODEL_FILE: graph})
     findings = list(check_folder(folder))
     assert findings[-1].text.startswith("sensitivity is what the level rises with: finite differences agree")
