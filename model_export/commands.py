@@ -58,10 +58,14 @@ def train(
 
 @app.command()
 def verify(folder: Folder) -> None:
-    """Check a version folder: its files, its graph, and its derivatives against finite differences."""
+    """Check a version folder: its files, its graph, and its derivatives against finite differences.
+
+    Each line begins with "ok", or with "--" where something could not be checked.
+    """
     try:
         for finding in check_folder(folder):
-            console.print(Text.assemble(("ok", "green"), "  ", finding), soft_wrap=True)
+            mark = ("ok", "green") if finding.checked else ("--", "yellow")
+            console.print(Text.assemble(mark, "  ", finding.text), soft_wrap=True)
     except (ModelExportError, ServiceError) as error:
         _fail(str(error))
 

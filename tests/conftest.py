@@ -1,4 +1,4 @@
-"""What several test modules need: a small table, a network fitted to it, and a repository that holds its export."""
+"""What several test modules need: a small table, a network fitted to it, and repositories of models of each kind."""
 
 import os
 from collections.abc import Iterator
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from model_export.graph.calibration import Calibration, calibrate
 from model_export.tasks.table_task import TableTask
 from model_export.training import ChainzRuleClassifier, ChainzRuleOrdinalClassifier
+from tests.service.made_images import image_input, write_images
+from tests.service.made_texts import write_texts
 
 # A landing must not hang on a lucky draw; at a desk every run draws anew.
 settings.register_profile("desk", deadline=None)
@@ -108,6 +110,22 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """Version 1 of the model "plant", made by a task as the command line makes one. Not to be written to."""
     repository = tmp_path_factory.mktemp("repository")
     return Exported(repository, PLANT.export(repository, seed=0))
+
+
+@pytest.fixture(scope="session")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """Version 1 of the model "reviews". Not to be written to."""
+    repository = tmp_path_factory.mktemp("texts")
+    return Exported(repository, write_texts(repository))
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """Version 1 of the models "sketches", grey and of one size, and "photos", colour and stretched; the folder is
+    photos'. Not to be written to."""
+    repository = tmp_path_factory.mktemp("images")
+    write_images(repository, "sketches", image_input("L", "refuse"))
+    return Exported(repository, write_images(repository, "photos", image_input("RGB", "stretch")))
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ MODELS = Path(__file__).parents[2] / "deploy" / "models"
 def test_every_bundled_version_verifies_where_it_stands(folder: Path) -> None:
     manifest = read_manifest(folder)
     assert (manifest.name, str(manifest.version)) == (folder.parent.name, folder.name)
-    assert len(list(check_folder(folder))) == 6
+    assert sum(finding.checked for finding in check_folder(folder)) >= 6
     assert (folder / MODEL_FILE).stat().st_size < 1_000_000
 
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from model_export import commands
 from model_export.card import card
 from model_export.errors import DataNotFoundError
+from model_export.graph.finding import Finding
 from model_export.tasks import TASKS, TableTask
 from model_export.tasks.sst5 import SST5
 from model_export.tasks.text_set import Texts, TextSet
@@ -74,6 +75,14 @@ def test_verify_reports_each_finding(exported: Exported) -> None:
     result = runner.invoke(commands.app, ["verify", str(exported.folder)])
     assert result.exit_code == 0
     assert result.output.count("ok  ") == 6
+
+
+def test_verify_marks_what_it_could_not_check(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = [Finding("this holds"), Finding("that could not be checked", checked=False)]
+    monkeypatch.setattr(commands, "check_folder", lambda _: iter(findings))
+    result = runner.invoke(commands.app, ["verify", str(exported.folder)])
+    assert result.exit_code == 0
+    assert result.output.splitlines() == ["ok  this holds", "--  that could not be checked"]
 
 
 @pytest.mark.parametrize("command", ["inspect", "verify"])

@@ -1,4 +1,4 @@
-"""What tests of the service need beside tables: repositories that hold models of texts and of images."""
+"""What tests of the service need beside single models: a repository of every kind."""
 
 import shutil
 from pathlib import Path
@@ -6,24 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Exported
-from tests.service.made_images import image_input, write_images
-from tests.service.made_texts import write_texts
-
-
-@pytest.fixture(scope="session")
-def texts(tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """Version 1 of the model "reviews". Not to be written to."""
-    repository = tmp_path_factory.mktemp("texts")
-    return Exported(repository, write_texts(repository))
-
-
-@pytest.fixture(scope="session")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """Version 1 of the models "sketches", grey and of one size, and "photos", colour and stretched; the folder is
-    photos'. Not to be written to."""
-    repository = tmp_path_factory.mktemp("images")
-    write_images(repository, "sketches", image_input("L", "refuse"))
-    return Exported(repository, write_images(repository, "photos", image_input("RGB", "stretch")))
 
 
 @pytest.fixture(scope="session")

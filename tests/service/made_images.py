@@ -58,7 +58,7 @@ class ImageScorer(nn.Module):
             norm,
             norm / 3,
             (best.values[:, 0] - best.values[:, 1]) / norm.clamp(min=1e-6),
-            torch.exp(-(standard**2).mean(1)),
+            1 / (1 + (standard**2).mean(1)),
             probabilities.amax(1),
             sensitivity.reshape(-1, *self.shape),
         )

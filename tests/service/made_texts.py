@@ -54,7 +54,7 @@ def make_tokenizer() -> Tokenizer:
 
 
 class TextScorer(nn.Module):
-    """Token and position embeddings, their mean over the mask, two layers, and the gradient by the embedding."""
+    """Token and position embeddings, their mean over the mask, standardised, two layers, and their gradient."""
 
     def __init__(self, tokens: int) -> None:
         super().__init__()
@@ -64,14 +64,16 @@ class TextScorer(nn.Module):
             return nn.Parameter(torch.randn(shape, generator=generator), requires_grad=False)
 
         self.tokens, self.positions = numbers(tokens, DIMENSIONS), numbers(MAX_TOKENS, DIMENSIONS)
+        self.deviations = nn.Parameter(0.5 + torch.rand(DIMENSIONS, generator=generator), requires_grad=False)
         self.hidden, self.head = numbers(DIMENSIONS, 8), numbers(8, len(CLASSES))
 
     def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-        """Return every output for token numbers and their mask [N, T]."""
+        """Return every output for token numbers and their mask [N, T], and the embedding."""
         weights = mask.float().unsqueeze(-1)
         products = self.tokens[ids] * (1 + self.positions[torch.arange(ids.shape[1])])
         embedding = (products * weights).sum(1) / weights.sum(1)
-        hidden = torch.tanh(embedding @ self.hidden)
+        standard = embedding / self.deviations
+        hidden = torch.tanh(standard @ self.hidden)
         logits = hidden @ self.head
         best = logits.topk(2, dim=1)
         label, runner_up = best.indices[:, 0], best.indices[:, 1]
@@ -85,9 +87,10 @@ class TextScorer(nn.Module):
             norm,
             norm / 3,
             (best.values[:, 0] - best.values[:, 1]) / norm.clamp(min=1e-6),
-            torch.exp(-(embedding**2).mean(1)),
+            1 / (1 + (standard**2).mean(1)),
             probabilities.amax(1),
             sensitivity,
+            embedding,
         )
 
 
@@ -104,13 +107,16 @@ def export_scorer(scorer: TextScorer) -> bytes:
             dynamo=True,
             dynamic_shapes=(dynamic, dynamic),
             input_names=["input_ids", "attention_mask"],
-            output_names=[output.name for output in OUTPUTS],
+            output_names=[*(output.name for output in OUTPUTS), "embedding"],
             opset_version=18,
             external_data=False,
             verbose=False,
         )
     assert program is not None
-    graph: bytes = program.model_proto.SerializeToString()
+    model = program.model_proto
+    # The embedding has its name now, and stays inside.
+    del model.graph.output[-1]
+    graph: bytes = model.SerializeToString()
     return graph
 
 

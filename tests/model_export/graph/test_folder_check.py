@@ -1,8 +1,5 @@
-import json
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +9,17 @@ import pytest
 from sklearn.base import clone
 
 from model_export.errors import ExportError, VerificationError
-from model_export.graph.folder_check import _check_consistency, _check_gradient, check_folder
+from model_export.graph.consistency import check_consistency
+from model_export.graph.finding import Finding
+from model_export.graph.folder_check import check_folder
+from model_export.graph.gradient_check import check_gradient
 from model_export.training import ChainzRuleClassifier
 from service.errors import InvalidModelError, NonFiniteOutputError
 from service.inference.model import Model
 from service.manifest import MANIFEST_FILE, MODEL_FILE
 from service.version_folder import digest, read_manifest
 from tests.conftest import PLANT, Exported
-from tests.onnx_edit import change_output
+from tests.onnx_edit import alter, change_output
 
 
 @pytest.fixture
@@ -27,49 +27,23 @@ def folder(exported: Exported, tmp_path: Path) -> Path:
     return Path(shutil.copytree(exported.folder, tmp_path / "1"))
 
 
-def alter(folder: Path, change: Callable[[onnx.ModelProto], None]) -> None:
-    """Change the graph and let the manifest agree with it, as a faulty exporter would."""
-    model = onnx.load(folder / MODEL_FILE)
-    change(model)
-    (folder / MODEL_FILE).write_bytes(model.SerializeToString())
-    manifest = json.loads((folder / MANIFEST_FILE).read_text())
-    manifest["files"][MODEL_FILE] = sha256((folder / MODEL_FILE).read_bytes()).hexdigest()
-    (folder / MANIFEST_FILE).write_text(json.dumps(manifest))
-
-
-def test_a_good_folder_passes_and_says_what_was_found(folder: Path) -> None:
-    findings = list(check_folder(folder))
-    assert len(findings) == 6
-    assert findings[-1].startswith("sensitivity is the gradient of the margin: finite differences agree to")
-
-
 @pytest.mark.parametrize(
-    ("output", "factor", "complaint"),
+    ("kind", "number", "gradient"),
     [
-        ("sensitivity", 1.1, "jacobian_norm is not that of sensitivity"),
-        ("boundary_distance", 1.1, "boundary_distance is not margin over norm"),
-        ("reliability", 0.5, "reliability is not what the manifest's weights make"),
-        ("typicality", 0.001, "typicality leaves the range"),
-        ("typicality", 0.9, "typicality leaves the range|reliability is not what"),
-        ("probabilities", 0.9, "do not add up to 1"),
+        ("exported", 6, "the gradient of the margin"),
+        ("ordinal", 6, "what the level rises with"),
+        ("texts", 7, "the gradient of the margin"),
+        ("images", 6, "the gradient of the margin"),
     ],
 )
-def test_a_graph_whose_outputs_contradict_each_other_is_found(
-    folder: Path, output: str, factor: float, complaint: str
+def test_a_good_folder_of_each_kind_passes_and_says_what_was_found(
+    kind: str, number: int, gradient: str, request: pytest.FixtureRequest
 ) -> None:
-    alter(folder, lambda model: change_output(model, output, "Mul", factor))
-    with pytest.raises(VerificationError, match=complaint):
-        list(check_folder(folder))
-
-
-def test_a_consistent_but_wrong_gradient_is_found(folder: Path) -> None:
-    def change(model: onnx.ModelProto) -> None:
-        for name, factor in (("sensitivity", 1.1), ("jacobian_norm", 1.1), ("boundary_distance", 1 / 1.1)):
-            change_output(model, name, "Mul", factor)
-
-    alter(folder, change)
-    with pytest.raises(VerificationError, match="sensitivity is not the gradient of the margin"):
-        list(check_folder(folder))
+    exported: Exported = request.getfixturevalue(kind)
+    findings = list(check_folder(exported.folder))
+    assert len(findings) == number
+    assert all(finding.checked for finding in findings)
+    assert findings[-1].text.startswith(f"sensitivity is {gradient}: finite differences agree to")
 
 
 def test_every_kind_of_network_and_jacobian_passes(tmp_path: Path) -> None:
@@ -147,7 +121,7 @@ def export_blobs(table: pd.DataFrame, repository: Path) -> Path:
 def test_classes_that_are_far_apart_pass(classes: int, tmp_path: Path) -> None:
     folder = export_blobs(blobs(600, classes, 8), tmp_path)
     assert read_manifest(folder).reference.temperature < 0.2
-    assert list(check_folder(folder))[-1].startswith("sensitivity is the gradient of the margin")
+    assert list(check_folder(folder))[-1].text.startswith("sensitivity is the gradient of the margin")
 
 
 def test_few_calibration_rows_pass_and_what_they_leave_open_is_said(tmp_path: Path) -> None:
@@ -155,7 +129,7 @@ def test_few_calibration_rows_pass_and_what_they_leave_open_is_said(tmp_path: Pa
     assert read_manifest(folder).reference.rows == 22
     findings = list(check_folder(folder))
     assert len(findings) == 7
-    assert "reliability could be checked for its range alone: no row is sure to be usual" in findings
+    assert Finding("reliability could be checked for its range alone: no row is sure to be usual", False) in findings
 
 
 def test_probabilities_that_are_all_saturated_leave_distance_and_gradient_open(folder: Path) -> None:
@@ -165,7 +139,9 @@ def test_probabilities_that_are_all_saturated_leave_distance_and_gradient_open(f
     rows = np.zeros((5, 4), np.float32)
     model = Model.load(folder, threads=1)
     scores = {**model.score(rows), "probabilities": probabilities}
-    assert _check_gradient(model, rows, scores).startswith("sensitivity could not be checked: every row's")
+    [open_gradient] = check_gradient(model, rows, scores, None)
+    assert open_gradient.text.startswith("sensitivity could not be checked: every row's")
+    assert not open_gradient.checked
     scores["label"] = np.ones(5, np.int64)
     scores["tail_ratio"] = scores["jacobian_norm"] / np.float32(manifest.reference.jacobian_norm)
     trusted = 1 / (
@@ -173,6 +149,8 @@ def test_probabilities_that_are_all_saturated_leave_distance_and_gradient_open(f
     )
     scores["reliability"] = np.full(5, trusted, np.float32)
     scores["typicality"] = np.ones(5, np.float32)
-    assert _check_consistency(manifest, scores) == [
-        "boundary_distance could not be checked: every row's probabilities are saturated"
+    agreed, *unchecked = check_consistency(manifest, scores)
+    assert agreed.checked
+    assert unchecked == [
+        Finding("boundary_distance could not be checked: every row's probabilities are saturated", checked=False)
     ]

@@ -1,0 +1,103 @@
+"""`sensitivity` against finite differences of the probabilities that stand beside it."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_export.graph.boundary import Boundary
+from model_export.graph.finding import Finding, require
+from model_export.graph.stepping import Stepping, step_embeddings, step_pixels, step_table
+from model_export.graph.text_parts import TextParts
+from service.inference.feeds import Rows
+from service.inference.model import Model, Scores
+from service.inputs import ImageInput, TableInput
+
+
+class _Extent(NamedTuple):
+    """How much is compared, and how closely."""
+
+    rows: int
+    tolerance: float
+    """largest error of an entry, relative to it or to the root mean square of its row's"""
+
+
+_EXTENTS = {"table": _Extent(64, 1e-2), "text": _Extent(16, 3e-2), "image": _Extent(12, 3e-2)}
+
+_MOST = 0.8
+"""Share of entries that must be right. Not all: a step may cross a kink of a piecewise-linear network."""
+
+
+def check_gradient(model: Model, rows: Rows, scores: Scores, parts: TextParts | None) -> Iterator[Finding]:
+    """Compare `sensitivity` with central differences of the margin, by the probabilities alone.
+
+    Args:
+        model: any.
+        rows: of its kind.
+        scores: its outputs for them.
+        parts: of a graph of texts, whose embeddings are stepped; None of others.
+
+    Yields:
+        How well they agree, or that it could not be checked, and why.
+
+    Raises:
+        VerificationError: naming the feature, dimension or channel for which they do not.
+    """
+    manifest = model.manifest
+    probabilities = scores["probabilities"].astype(np.float64)
+    boundary = Boundary.nearest(manifest, probabilities)
+    known = ~np.isnan(rows.reshape(len(rows), -1)).any(1)
+    extent = _EXTENTS[manifest.input.kind]
+    chosen = np.flatnonzero(boundary.clear(probabilities) & known)[: extent.rows]
+    if len(chosen) == 0:
+        yield Finding(
+            "sensitivity could not be checked: every row's probabilities are saturated, or it lacks a value",
+            checked=False,
+        )
+        return
+    stepping = _stepping(model, rows[chosen], scores["sensitivity"][chosen], parts)
+    expected = stepping.at_places(scores["sensitivity"][chosen])
+    slopes = stepping.slopes(boundary.of(chosen))
+    units = _fitted_units(expected, slopes, stepping.names) if stepping.units is None else stepping.units
+    usual = np.sqrt(np.mean(expected**2, axis=1, keepdims=True))
+    error = np.abs(slopes * units - expected) / np.maximum(np.maximum(np.abs(expected), usual), 1e-30)
+    what = "what the level rises with" if manifest.task == "ordinal" else "the gradient of the margin"
+    for name in dict.fromkeys(stepping.names):
+        columns = [other == name for other in stepping.names]
+        of_name = error[:, columns][stepping.free[:, columns]]
+        require(
+            (of_name < extent.tolerance).mean() > _MOST,
+            f"sensitivity is not {what}: for {name} it is off by {np.median(of_name):.1e}",
+        )
+    yield Finding(f"sensitivity is {what}: finite differences agree to {np.median(error):.1e}")
+    if stepping.units is None:
+        yield Finding(
+            "the unit of sensitivity could not be checked: the graph does not show a training deviation of each "
+            "dimension, and one unit of each explains every text",
+            checked=False,
+        )
+
+
+def _stepping(model: Model, rows: Rows, sensitivity: NDArray[np.float32], parts: TextParts | None) -> Stepping:
+    match model.manifest.input:
+        case TableInput() as table:
+            return step_table(model, table, rows)
+        case ImageInput() as image:
+            return step_pixels(model, image, rows, sensitivity)
+    if parts is None:
+        raise TypeError("a graph of texts is checked at its embedding: give its parts")
+    return step_embeddings(parts, parts.embed(rows))
+
+
+def _fitted_units(expected: NDArray[np.float64], slopes: NDArray[np.float64], names: list[str]) -> NDArray[np.float64]:
+    """Return for each column [C] the one unit that explains most rows: the median ratio, weighted by the slopes."""
+    units = np.ones(len(names))
+    for column, name in enumerate(names):
+        ratio = expected[:, column] / np.where(slopes[:, column] == 0, np.nan, slopes[:, column])
+        order = np.argsort(ratio)
+        weights = np.abs(slopes[order, column]).cumsum()
+        if weights[-1] > 0:
+            units[column] = ratio[order][np.searchsorted(weights, weights[-1] / 2)]
+        require(units[column] > 0, f"sensitivity runs against the margin's gradient for {name}")
+    return units
