@@ -116,7 +116,8 @@ def calibrate_network(
     check_risks(review_risk, reject_risk)
     fitting, testing = halves(len(codes))
     standardiser, network = deepcopy(standardiser).double(), folded(network)
-    if not network.layers:
+    one = network.trace(standardiser(torch.from_numpy(training[:1])))
+    if not network.derivatives(one.records):
         raise DataError("a network without hidden layers has a constant Jacobian, and no signature: give hidden_widths")
     with torch.no_grad():
         seen = _survey(standardiser, network, jacobian, training)
