@@ -1,4 +1,5 @@
-"""What models of every kind cost: all signals beside the plain prediction, and rows a second through the service.
+"""What models of every kind are worth and cost: accuracy and τ on test rows as their manifests have them, all signals
+beside the plain prediction, and rows a second through the service.
 
     python -m tests.benchmarks.kinds --repository DIR
 
@@ -95,7 +96,8 @@ def main() -> None:
     repository: Path = parser.parse_args().repository
     cores = sorted(os.sched_getaffinity(0))
     print(f"onnxruntime {onnxruntime.__version__}, one thread, median of {ROUNDS} alternating rounds")
-    print(f"{'model':24}{'one row, µs':>14}{'signals':>10}{'64 rows, µs':>14}{'signals':>10}{'rows/s served':>16}")
+    print(f"{'model':18}{'rows tested':>12}{'accuracy':>10}{'τ':>8}", end="")
+    print(f"{'one row, µs':>14}{'signals':>10}{'64 rows, µs':>14}{'signals':>10}{'rows/s served':>16}")
     with running(repository, "--threads", "1", "--deadline-seconds", "60") as service:
         os.sched_setaffinity(service.process.pid, {cores[0]})
         os.sched_setaffinity(0, {cores[-1]})
@@ -103,8 +105,10 @@ def main() -> None:
             manifest = read_manifest(folder)
             one, many = graph_costs(folder)
             served = rows_a_second(service.url, manifest)
+            tested = manifest.evaluation
             print(
-                f"{manifest.name:24}{one.plain:>14.0f}{one.whole / one.plain:>8.2f} ×{many.plain:>14.0f}"
+                f"{manifest.name:18}{tested.rows:>12}{tested.accuracy:>10.3f}{tested.tail_ratio:>8.2f}"
+                f"{one.plain:>14.0f}{one.whole / one.plain:>8.2f} ×{many.plain:>14.0f}"
                 f"{many.whole / many.plain:>8.2f} ×{served:>16.0f}"
             )
 
