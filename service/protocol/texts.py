@@ -92,14 +92,18 @@ def _diagnose(body: bytes, error: Exception) -> ServiceError:
         except UnicodeDecodeError as unreadable:
             return MalformedRequestError(f"row {row} is not UTF-8: {unreadable}", row=row)
         except msgspec.ValidationError:
-            return _fault(row, _ANYTHING.decode(instance))
+            return _fault(row, instance)
         except (msgspec.DecodeError, RecursionError) as malformed:
             return MalformedRequestError(f"row {row} is not JSON: {malformed}", row=row)
     return MalformedRequestError(f"the body is not JSON: {shown(str(error))}")
 
 
-def _fault(row: int, instance: object) -> ServiceError:
+def _fault(row: int, content: msgspec.Raw) -> ServiceError:
     """Return what is wrong with an instance that is neither a text nor holds just one."""
+    try:
+        instance = _ANYTHING.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return MalformedRequestError(f"row {row} is no text, and cannot be read ({error}): {_SHAPE}", row=row)
     if not isinstance(instance, dict):
         return WrongTypeError(f"row {row} is {_kind(instance)}: {_SHAPE}", row=row)
     if "text" not in instance:
