@@ -63,6 +63,14 @@ def test_a_text_with_more_tokens_is_cut_and_keeps_its_special_ones(
     assert row == [FIRST, *[good] * (MAX_TOKENS - 2), LAST]
 
 
+def test_many_texts_are_tokenised_a_few_at_a_time(tokenizer: TextTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["good", "bad " * 60, "good " * 10_000, "great!", FILM]
+    together = tokenizer.encode(texts)
+    monkeypatch.setattr("service.inference.tokenizer._CHARACTERS_A_CALL", 400)
+    for found, expected in zip(tokenizer.encode(texts), together, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_what_no_token_stands_for_is_told(tokenizer: TextTokenizer) -> None:
     tokens = tokenizer.encode(["\x00\x01\u200b", "🙂", " \t", "שלום", "سلام"])
     assert tokens.known.tolist() == [False, True, False, True, True]
