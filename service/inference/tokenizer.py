@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -58,10 +59,8 @@ class TextTokenizer:
     """
 
     def __init__(self, content: bytes, text: TextInput) -> None:
-        try:
+        with _explained("it is no tokenizer"):
             self._tokenizer = tokenizers.Tokenizer.from_buffer(content)
-        except Exception as error:  # the library raises plain exceptions
-            raise ValueError(f"it is no tokenizer: {error}") from error
         padding = self._tokenizer.padding
         if padding is not None and padding["pad_id"] != text.padding:
             raise ValueError(f"it pads with {padding['pad_id']}, and the manifest says {text.padding}")
@@ -72,10 +71,8 @@ class TextTokenizer:
         self._room = text.max_tokens - self._tokenizer.num_special_tokens_to_add(False)
         if self._room < 1:
             raise ValueError(f"its special tokens leave no room for a text in {text.max_tokens} tokens")
-        try:
+        with _explained("it fails on a text"):
             self.encode([text.example, _STRANGE])
-        except Exception as error:
-            raise ValueError(f"it fails on a text: {error}") from error
 
     @property
     def largest(self) -> int:
@@ -122,3 +119,14 @@ class TextTokenizer:
         words = encoding.word_ids
         kept, last = words[self._room], words[-1]
         return kept is not None and last is not None and kept <= last - _UNSURE_WORDS
+
+
+@contextmanager
+def _explained(words: str) -> Iterator[None]:
+    """Turn whatever the library fails with into a ValueError that begins with `words`."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # its panics are no Exceptions, and would end whatever loads models
+        raise ValueError(f"{words}: {error}") from error

@@ -1,3 +1,4 @@
+import json
 import os
 from collections.abc import Callable
 
@@ -156,6 +157,11 @@ def test_tokens_are_made_on_the_thread_that_asks() -> None:
     assert os.environ["TOKENIZERS_PARALLELISM"] == "false"
 
 
+def with_normalizer(normalizer: dict[str, str]) -> bytes:
+    """A tokenizer whose JSON has another normalizer."""
+    return json.dumps({**json.loads(make_tokenizer().to_str()), "normalizer": normalizer}).encode()
+
+
 @pytest.mark.parametrize(
     ("content", "max_tokens", "padding", "why"),
     [
@@ -163,6 +169,8 @@ def test_tokens_are_made_on_the_thread_that_asks() -> None:
         (b"{}", MAX_TOKENS, PADDING, "it is no tokenizer"),
         (b'{"version": "1.0", "model": {"type": "Dream"}}', MAX_TOKENS, PADDING, "it is no tokenizer"),
         (make_tokenizer().to_str().encode()[:-100], MAX_TOKENS, PADDING, "it is no tokenizer"),
+        # The library does not raise here, it panics, which is no Exception.
+        (with_normalizer({"type": "Precompiled", "precompiled_charsmap": "AAAA"}), MAX_TOKENS, PADDING, "no tokenizer"),
         (make_tokenizer().to_str().encode(), MAX_TOKENS, 0, "it pads with 1, and the manifest says 0"),
         (make_tokenizer().to_str().encode(), 2, PADDING, "leave no room for a text in 2 tokens"),
         (
