@@ -129,7 +129,7 @@ class TensorCodec:
     def _outputs_of(self, request: InferRequest) -> list[Answered]:
         """Return the outputs to answer with: those asked for, or all."""
         all_binary = flag(request.parameters, "binary_data_output") or False
-        answered = []
+        answered: list[Answered] = []
         for output in request.outputs or ():
             if output.name not in self._datatypes:
                 raise UnknownFeatureError(
