@@ -14,6 +14,8 @@ def card(manifest: Manifest) -> Group:
     thresholds = reference.thresholds
     strange = thresholds.out_of_distribution
     facts = Table.grid(padding=(0, 2))
+    off = evaluation.mean_absolute_error
+    levels = "" if off is None else f", {off:.3f} levels off on average"
     auroc = "no wrong row" if evaluation.error_auroc is None else f"{evaluation.error_auroc:.3f}"
     for name, value in {
         "classes": ", ".join(manifest.classes),
@@ -30,7 +32,8 @@ def card(manifest: Manifest) -> Group:
         "out of distribution": f"typicality ≤ {strange.typicality:g} (false alarms at most "
         f"{100 * strange.false_alarm_rate:g} % of rows like the calibration rows)",
         "tested on": f"{evaluation.rows} rows: accuracy {evaluation.accuracy:.3f} (always the commonest class "
-        f"{evaluation.majority_accuracy:.3f}), log loss {evaluation.log_loss:.3f}, τ {evaluation.tail_ratio:.3f}",
+        f"{evaluation.majority_accuracy:.3f}){levels}, log loss {evaluation.log_loss:.3f}, "
+        f"τ {evaluation.tail_ratio:.3f}",
         "reliability": f"mean {evaluation.mean_reliability:.3f} beside accuracy {evaluation.accuracy:.3f}; "
         f"ranks wrong below right with AUROC {auroc}",
         "typicality": f"below 0.05 on {evaluation.typicality_below_0_05:.3f} of the test rows",

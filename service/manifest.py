@@ -134,8 +134,8 @@ class Reference(Part):
     temperature: float
     smallest_typicality: float = Field(description="the floor of the p-value, 1 / (rows + 1)")
     reliability_weights: tuple[float, float, float] = Field(
-        description="a, b and chance: reliability = chance + (σ(a + b·log-odds of the top probability) − chance)·w; "
-        "w is 1 for usual rows and falls to 0 the stranger a row's signature is"
+        description="a, b and chance: reliability = chance + (σ(a + b·log-odds of the label's probability) − chance) "
+        "times w, which is 1 for usual rows and falls to 0 the stranger a row's signature is"
     )
     thresholds: Thresholds
 

@@ -29,7 +29,7 @@ class Verdict(NamedTuple):
     """[N, K]"""
 
     confidence: Tensor
-    """a/2 + b/2·log-odds of the largest probability [N], with the regression's a and b: σ(2x) = (1 + tanh x) / 2"""
+    """a/2 + b/2·log-odds of the label's probability [N], with the regression's a and b: σ(2x) = (1 + tanh x) / 2"""
 
     walk: Walk
     """Norm, distance and gradient"""

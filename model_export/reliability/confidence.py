@@ -42,7 +42,7 @@ def log_odds(probability: Tensor) -> Tensor:
 
 
 class Confidence(nn.Module):
-    """reliability = chance + (σ(a + b·log-odds(largest probability)) − chance)·w, with w = min(1, t / 0.02).
+    """reliability = chance + (σ(a + b·log-odds(the label's probability)) − chance)·w, w = min(1, t / 0.02).
 
     The regression is fitted to "the label is right" on held-out rows, b ≥ 0, so that more confidence never lowers it.
     t is the tail probability of the row's signature: rows stranger than one in fifty are trusted less the stranger

@@ -4,6 +4,7 @@ Whatever else a file may hold (texts, colour profiles, previews, further picture
 that nothing in it can be inflated, warned of or tripped over.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -11,7 +12,10 @@ _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
 _PNG_PARTS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 
-_START_OF_SCAN, _FIRST_APPLICATION, _LAST_APPLICATION, _COMMENT = 0xDA, 0xE0, 0xEF, 0xFE
+_END, _START_OF_SCAN, _FIRST_APPLICATION, _LAST_APPLICATION, _COMMENT = 0xD9, 0xDA, 0xE0, 0xEF, 0xFE
+
+_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
+"""The next marker that says something: a scan's data have 0xff before a 0 or a restart alone."""
 
 _COLOUR_APPLICATIONS = frozenset({0xE0, 0xEE})
 """JFIF's and Adobe's segments: they say how the colours are coded."""
@@ -81,10 +85,7 @@ def _strip_jpeg(data: bytes) -> ImageFile:
     parts, orientation = [data[:2]], 1
     for marker, start, end in _segments(data):
         if marker == _START_OF_SCAN:
-            scans = data.count(b"\xff\xda", start)
-            if scans > _MOST_SCANS:
-                raise FileError(f"has {scans} scans, and {_MOST_SCANS} are allowed: save it anew")
-            parts.append(data[start:])
+            parts.append(data[start : _end_of_scans(data, start)])
             break
         if marker == _FIRST_APPLICATION + 1 and data[start + 4 : start + 10] == b"Exif\x00\x00":
             orientation = _orientation(data[start + 10 : end])
@@ -108,6 +109,24 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
             raise _cut_short()
         yield data[at], at - 1, end
         at = end
+
+
+def _end_of_scans(data: bytes, at: int) -> int:
+    """Return where a JPEG ends whose first scan begins here; a phone may have put a film behind it.
+
+    Raises:
+        FileError: if it has too many scans.
+    """
+    scans = 0
+    while (marker := _MARKER.search(data, at)) is not None:
+        at = marker.end()
+        if data[at - 1] == _END:
+            return at
+        scans += data[at - 1] == _START_OF_SCAN
+        if scans > _MOST_SCANS:
+            raise FileError(f"has more than {_MOST_SCANS} scans: save it anew")
+        at += int.from_bytes(data[at : at + 2], "big")
+    return len(data)
 
 
 def _orientation(exif: bytes) -> int:

@@ -1,7 +1,8 @@
 """Texts to tokens, as the `tokenizer.json` beside a graph says."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,9 @@ END = -1
 
 _CHARACTERS_A_TOKEN = 8
 """A text of no more for each token that is kept is tokenised at once; of a longer one, first so much."""
+
+_CHARACTERS_A_CALL = 1 << 16
+"""What is tokenised together at most: the library takes some 100 bytes a token, and a token may be one character."""
 
 _GROWTH = 4
 """What a beginning that turned out too short is multiplied by: all of them together are a third more than the last."""
@@ -55,10 +59,8 @@ class TextTokenizer:
     """
 
     def __init__(self, content: bytes, text: TextInput) -> None:
-        try:
+        with _explained("it is no tokenizer"):
             self._tokenizer = tokenizers.Tokenizer.from_buffer(content)
-        except Exception as error:  # the library raises plain exceptions
-            raise ValueError(f"it is no tokenizer: {error}") from error
         padding = self._tokenizer.padding
         if padding is not None and padding["pad_id"] != text.padding:
             raise ValueError(f"it pads with {padding['pad_id']}, and the manifest says {text.padding}")
@@ -69,10 +71,8 @@ class TextTokenizer:
         self._room = text.max_tokens - self._tokenizer.num_special_tokens_to_add(False)
         if self._room < 1:
             raise ValueError(f"its special tokens leave no room for a text in {text.max_tokens} tokens")
-        try:
+        with _explained("it fails on a text"):
             self.encode([text.example, _STRANGE])
-        except Exception as error:
-            raise ValueError(f"it fails on a text: {error}") from error
 
     @property
     def largest(self) -> int:
@@ -91,17 +91,18 @@ class TextTokenizer:
             rows[row, : len(ids)] = ids
         return Tokens(rows, truncated, known)
 
-    def _encode(self, texts: Sequence[str]) -> list[tokenizers.Encoding]:
-        """Return each text's tokens without special ones: all, or more than there is room for."""
+    def _encode(self, texts: Sequence[str]) -> Iterator[tokenizers.Encoding]:
+        """Yield each text's tokens without special ones: all, or more than there is room for."""
         longest = _CHARACTERS_A_TOKEN * self._max_tokens
-        # Only its call for several texts lets other threads run.
-        encodings = self._tokenizer.encode_batch(
-            [text if len(text) <= longest else "" for text in texts], add_special_tokens=False
-        )
-        return [
-            encoding if len(text) <= longest else self._encode_long(text, longest)
-            for text, encoding in zip(texts, encodings, strict=True)
-        ]
+        step = max(_CHARACTERS_A_CALL // longest, 1)
+        for start in range(0, len(texts), step):
+            some = texts[start : start + step]
+            # Only its call for several texts lets other threads run.
+            encodings = self._tokenizer.encode_batch(
+                [text if len(text) <= longest else "" for text in some], add_special_tokens=False
+            )
+            for text, encoding in zip(some, encodings, strict=True):
+                yield encoding if len(text) <= longest else self._encode_long(text, longest)
 
     def _encode_long(self, text: str, length: int) -> tokenizers.Encoding:
         """Return a long text's tokens, of no more of its beginning than surely says which are kept."""
@@ -118,3 +119,14 @@ class TextTokenizer:
         words = encoding.word_ids
         kept, last = words[self._room], words[-1]
         return kept is not None and last is not None and kept <= last - _UNSURE_WORDS
+
+
+@contextmanager
+def _explained(words: str) -> Iterator[None]:
+    """Turn whatever the library fails with into a ValueError that begins with `words`."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # its panics are no Exceptions, and would end whatever loads models
+        raise ValueError(f"{words}: {error}") from error

@@ -3,13 +3,13 @@
 import json
 from typing import Any, Final
 
-_LONGEST_LOOK: Final = 1 << 18
+LONGEST_LOOK: Final = 1 << 18
 """Bytes that Python's reader looks at; it holds every other thread up meanwhile, some 10 ms."""
 
 
 def read_leniently(content: bytes | memoryview) -> Any:
     """Return what short JSON says, half characters and all; None where it is long or is no JSON."""
-    if len(content) > _LONGEST_LOOK:
+    if len(content) > LONGEST_LOOK:
         return None
     try:
         return json.loads(bytes(content))

@@ -21,15 +21,10 @@ from service.errors import (
 )
 from service.inference.rows import check_count, check_values
 from service.inputs import TableInput
-from service.protocol.predict_codec import NO_PARAMETERS, Asked, read_sensitivity
+from service.protocol.half_characters import LONGEST_LOOK, read_leniently
+from service.protocol.predict_codec import LONGEST_NAME, NO_PARAMETERS, Asked, kind_of, read_sensitivity
 
 _SHAPE: Final = 'send {"instances": [...]}, each instance an object by feature name or a list of numbers'
-
-_LONGEST_NAME = 64
-"""What a client wrote is repeated to it up to this length."""
-
-_LONGEST_LOOK = 1 << 18
-"""Bytes that are looked at again, of an instance or of a body; they take some 10 ms."""
 
 _NOT_FINITE = (
     re.compile(rb"NaN(?<=[\[:,\s]NaN)(?=[\s,\]}])"),
@@ -118,7 +113,7 @@ class TableReader:
         unclear = MalformedRequestError(f"{shown(str(error))}: {_SHAPE}", row=row)
         try:
             raw = bytes(_COUNTER.decode(text).instances[row])
-            if len(raw) > _LONGEST_LOOK:
+            if len(raw) > LONGEST_LOOK:
                 return unclear
             # Python's own reader takes numbers that are too large for a float.
             instance = json.loads(raw)
@@ -130,12 +125,7 @@ class TableReader:
 
     def _diagnose_lenient(self, body: bytes) -> ServiceError | None:
         """Return what is wrong with a short body that Python's reader takes for JSON, half characters and all."""
-        if len(body) > _LONGEST_LOOK:
-            return None
-        try:
-            content = json.loads(body)
-        except (ValueError, RecursionError):
-            return None
+        content = read_leniently(body)
         instances = content.get("instances") if isinstance(content, dict) else None
         rows = enumerate(instances if isinstance(instances, list) else ())
         return next((fault for row, instance in rows for fault in self._faults(row, instance)), None)
@@ -155,11 +145,11 @@ class TableReader:
                 )
             values = dict(zip(names, instance, strict=False))
         else:
-            yield WrongTypeError(f"row {row} is {_kind(instance)}: {_SHAPE}", row=row)
+            yield WrongTypeError(f"row {row} is {kind_of(instance)}: {_SHAPE}", row=row)
         for name, value in values.items():
             if isinstance(value, bool) or not isinstance(value, int | float | None):
                 yield WrongTypeError(
-                    f"{name} of row {row} is {_kind(value)}: send a number, or null where it is unknown",
+                    f"{name} of row {row} is {kind_of(value)}: send a number, or null where it is unknown",
                     row=row,
                     field=name,
                 )
@@ -176,7 +166,7 @@ def _name_faults(row: int, instance: dict[str, Any], names: tuple[str, ...]) -> 
     known = set(names)
     for name in instance:
         if name not in known:
-            unknown = shown(name, _LONGEST_NAME)
+            unknown = shown(name, LONGEST_NAME)
             spelt = {name.casefold(): name for name in absent or names}
             near = get_close_matches(unknown.casefold(), spelt, n=1, cutoff=0.5)
             hint = f"did you mean {spelt[near[0]]!r}?" if near else f"the model takes {', '.join(names)}"
@@ -187,8 +177,3 @@ def _name_faults(row: int, instance: dict[str, Any], names: tuple[str, ...]) -> 
             row=row,
             field=absent[0],
         )
-
-
-def _kind(value: object) -> str:
-    kinds = {bool: "a boolean", str: "a text", dict: "an object", list: "a list", type(None): "null"}
-    return kinds.get(type(value), "a number")

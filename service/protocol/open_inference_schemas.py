@@ -47,7 +47,7 @@ _REQUEST = json_object(
         "outputs": {
             "type": ["array", "null"],
             "items": json_object({"name": {"type": "string"}, "parameters": _REQUEST_PARAMETERS}, ["name"]),
-            "description": "what to answer with; everything where it is left out",
+            "description": "what to answer with, each once; everything where it is left out",
         },
         "parameters": _REQUEST_PARAMETERS,
     },

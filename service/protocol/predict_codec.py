@@ -19,6 +19,9 @@ NO_PARAMETERS: Final = msgspec.Raw(b"null")
 MOST_SENSITIVITIES: Final = 1 << 22
 """Numbers of sensitivity that one answer in JSON has at most: they are some 50 MB."""
 
+LONGEST_NAME: Final = 64
+"""What a client wrote is repeated to it up to this length."""
+
 
 class Asked(NamedTuple):
     """What is in a predict body."""
@@ -127,3 +130,9 @@ def check_sensitivities(rows: int, taken: Input) -> None:
             f"the sensitivities of {rows} rows are {values} numbers, and an answer in JSON has {MOST_SENSITIVITIES} at "
             "most: send fewer rows, do without sensitivity, or take it in binary under /v2"
         )
+
+
+def kind_of(value: object) -> str:
+    """Return in words what kind of JSON value stands where something else is wanted."""
+    kinds = {bool: "a boolean", str: "a text", dict: "an object", list: "a list", type(None): "null"}
+    return kinds.get(type(value), "a number")

@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from service.errors import UnknownFeatureError, shown
+from service.errors import MalformedRequestError, UnknownFeatureError, shown
 from service.inference.model import Model, Scores
 from service.inference.rows import RowLimits
 from service.inputs import ImageInput, TableInput, TextInput
@@ -129,13 +129,16 @@ class TensorCodec:
     def _outputs_of(self, request: InferRequest) -> list[Answered]:
         """Return the outputs to answer with: those asked for, or all."""
         all_binary = flag(request.parameters, "binary_data_output") or False
-        answered = []
+        answered: list[Answered] = []
         for output in request.outputs or ():
             if output.name not in self._datatypes:
                 raise UnknownFeatureError(
                     f"no output is called {shown(output.name)!r}; there are {', '.join(self._datatypes)}",
                     field="outputs",
                 )
+            if any(output.name == other.name for other in answered):
+                # An answer must not be many times as long as what was asked.
+                raise MalformedRequestError(f"the output {output.name} is asked for twice", field="outputs")
             binary = flag(output.parameters, "binary_data")
             answered.append(Answered(output.name, all_binary if binary is None else binary))
         return answered or [Answered(name, all_binary) for name in self._datatypes]

@@ -16,12 +16,16 @@ from service.inference.rows import check_count, tokens_of
 from service.inference.tokenizer import TextTokenizer
 from service.inputs import TextInput
 from service.protocol.half_characters import half_of, read_leniently
-from service.protocol.predict_codec import NO_PARAMETERS, Asked, check_sensitivities, read_sensitivity
+from service.protocol.predict_codec import (
+    LONGEST_NAME,
+    NO_PARAMETERS,
+    Asked,
+    check_sensitivities,
+    kind_of,
+    read_sensitivity,
+)
 
 _SHAPE: Final = 'send {"instances": [...]}, each instance a text or {"text": "..."}'
-
-_LONGEST_NAME: Final = 64
-"""What a client wrote is repeated to it up to this length."""
 
 
 class _Text(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -92,23 +96,27 @@ def _diagnose(body: bytes, error: Exception) -> ServiceError:
         except UnicodeDecodeError as unreadable:
             return MalformedRequestError(f"row {row} is not UTF-8: {unreadable}", row=row)
         except msgspec.ValidationError:
-            return _fault(row, _ANYTHING.decode(instance))
+            return _fault(row, instance)
         except (msgspec.DecodeError, RecursionError) as malformed:
             return MalformedRequestError(f"row {row} is not JSON: {malformed}", row=row)
     return MalformedRequestError(f"the body is not JSON: {shown(str(error))}")
 
 
-def _fault(row: int, instance: object) -> ServiceError:
+def _fault(row: int, content: msgspec.Raw) -> ServiceError:
     """Return what is wrong with an instance that is neither a text nor holds just one."""
+    try:
+        instance = _ANYTHING.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return MalformedRequestError(f"row {row} is no text, and cannot be read ({error}): {_SHAPE}", row=row)
     if not isinstance(instance, dict):
-        return WrongTypeError(f"row {row} is {_kind(instance)}: {_SHAPE}", row=row)
+        return WrongTypeError(f"row {row} is {kind_of(instance)}: {_SHAPE}", row=row)
     if "text" not in instance:
         return MissingFeatureError(f"row {row} has no text: {_SHAPE}", row=row, field="text")
     if not isinstance(instance["text"], str):
         return WrongTypeError(
-            f"text of row {row} is {_kind(instance['text'])}: send a text in quotation marks", row=row, field="text"
+            f"text of row {row} is {kind_of(instance['text'])}: send a text in quotation marks", row=row, field="text"
         )
-    unknown = shown(next(name for name in instance if name != "text"), _LONGEST_NAME)
+    unknown = shown(next(name for name in instance if name != "text"), LONGEST_NAME)
     return UnknownFeatureError(
         f"row {row} has {unknown!r} beside its text: send the text alone", row=row, field=unknown
     )
@@ -125,8 +133,3 @@ def _half_character(body: bytes) -> ServiceError | None:
                 row=row,
             )
     return None
-
-
-def _kind(value: object) -> str:
-    kinds = {bool: "a boolean", str: "a text", dict: "an object", list: "a list", type(None): "null"}
-    return kinds.get(type(value), "a number")

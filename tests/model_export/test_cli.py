@@ -57,6 +57,17 @@ def test_what_stands_in_brackets_is_shown_as_it_is(exported: Exported) -> None:
     assert "/no[/x]" in result.stderr
 
 
+def test_the_card_of_levels_says_how_far_off_they_are(ordinal: Exported, exported: Exported) -> None:
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(card(read_manifest(ordinal.folder)))
+    off = read_manifest(ordinal.folder).evaluation.mean_absolute_error
+    assert f"{off:.3f} levels off on average, log loss" in capture.get()
+    with console.capture() as capture:
+        console.print(card(read_manifest(exported.folder)))
+    assert "levels off" not in capture.get()
+
+
 def test_the_card_of_other_models_says_what_they_take(exported: Exported) -> None:
     manifest = read_manifest(exported.folder)
     text = TextInput(encoder="small, mean, int8", dimensions=384, max_tokens=128, padding=0, example="Not [so] bad.")

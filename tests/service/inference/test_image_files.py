@@ -72,6 +72,21 @@ def test_every_cut_within_what_is_looked_at_is_seen() -> None:
             strip(jpeg[:length])
 
 
+PROGRESSIVE = picture(kind="JPEG", progressive=True)
+
+
+@pytest.mark.parametrize("jpeg", [picture(kind="JPEG"), PROGRESSIVE], ids=["baseline", "progressive"])
+def test_what_a_phone_puts_behind_a_jpeg_is_left_out_whatever_it_looks_like(jpeg: bytes) -> None:
+    assert strip(jpeg + b"\xff\xda\x00\x02" * 1000).data == jpeg
+    assert strip(jpeg + picture(kind="JPEG", seed=1)).data == jpeg
+
+
+def test_scans_are_found_behind_segments_that_hold_the_mark_of_an_end() -> None:
+    hidden = with_segment(b"", 0xFE, b"\xff\xd9") + b"\xff\xda\x00\x02" * 64
+    with pytest.raises(FileError, match="scans"):
+        strip(PROGRESSIVE[:-2] + hidden + PROGRESSIVE[-2:])
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -83,7 +98,7 @@ def test_every_cut_within_what_is_looked_at_is_seen() -> None:
         (with_chunk(picture(), b"acTL", struct.pack(">II", 2, 0)), "animated"),
         (b"\x89PNG\r\n\x1a\n" + chunk(b"IEND", b""), "no valid PNG"),
         (b"\xff\xd8\xff\xe0\x00\x04\x00\x00\x00\x00\x00\x00", "no valid JPEG"),
-        (picture(kind="JPEG", progressive=True) + b"\xff\xda" * 64, "scans"),
+        (PROGRESSIVE[:-2] + b"\xff\xda\x00\x02" * 64 + PROGRESSIVE[-2:], "more than 64 scans"),
     ],
     ids=["empty", "gif", "bmp", "tiff", "pdf", "animated png", "png without header", "odd jpeg", "scans"],
 )

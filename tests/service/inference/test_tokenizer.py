@@ -1,3 +1,4 @@
+import json
 import os
 from collections.abc import Callable
 
@@ -61,6 +62,14 @@ def test_a_text_with_more_tokens_is_cut_and_keeps_its_special_ones(
     row = tokens.rows[1].tolist()
     good = ids_of(tokenizer, "good")[1]
     assert row == [FIRST, *[good] * (MAX_TOKENS - 2), LAST]
+
+
+def test_many_texts_are_tokenised_a_few_at_a_time(tokenizer: TextTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["good", "bad " * 60, "good " * 10_000, "great!", FILM]
+    together = tokenizer.encode(texts)
+    monkeypatch.setattr("service.inference.tokenizer._CHARACTERS_A_CALL", 400)
+    for found, expected in zip(tokenizer.encode(texts), together, strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_what_no_token_stands_for_is_told(tokenizer: TextTokenizer) -> None:
@@ -148,6 +157,11 @@ def test_tokens_are_made_on_the_thread_that_asks() -> None:
     assert os.environ["TOKENIZERS_PARALLELISM"] == "false"
 
 
+def with_normalizer(normalizer: dict[str, str]) -> bytes:
+    """A tokenizer whose JSON has another normalizer."""
+    return json.dumps({**json.loads(make_tokenizer().to_str()), "normalizer": normalizer}).encode()
+
+
 @pytest.mark.parametrize(
     ("content", "max_tokens", "padding", "why"),
     [
@@ -155,6 +169,8 @@ def test_tokens_are_made_on_the_thread_that_asks() -> None:
         (b"{}", MAX_TOKENS, PADDING, "it is no tokenizer"),
         (b'{"version": "1.0", "model": {"type": "Dream"}}', MAX_TOKENS, PADDING, "it is no tokenizer"),
         (make_tokenizer().to_str().encode()[:-100], MAX_TOKENS, PADDING, "it is no tokenizer"),
+        # The library does not raise here, it panics, which is no Exception.
+        (with_normalizer({"type": "Precompiled", "precompiled_charsmap": "AAAA"}), MAX_TOKENS, PADDING, "no tokenizer"),
         (make_tokenizer().to_str().encode(), MAX_TOKENS, 0, "it pads with 1, and the manifest says 0"),
         (make_tokenizer().to_str().encode(), 2, PADDING, "leave no room for a text in 2 tokens"),
         (

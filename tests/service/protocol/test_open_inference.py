@@ -132,6 +132,7 @@ def test_a_model_that_is_known_and_not_served_is_a_503_to_be_tried_again(exporte
         (request(data=[1, None, 3, 4]), "pressure of row 0 is missing"),
         (request(data=[1, 1e39, 3, 4]), "too large for a 32-bit float"),
         ({**request(), "outputs": [{"name": "score"}]}, "no output is called 'score'; there are label, probabilities"),
+        ({**request(), "outputs": [{"name": "label"}] * 2}, "the output label is asked for twice"),
         ({**request(), "id": 7}, "Expected `str"),
         ({**request(), "id": None, "parameters": {"a": [1]}}, "Expected `"),
     ],

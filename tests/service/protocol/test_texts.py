@@ -124,6 +124,14 @@ SHAPE = 'send {"instances": [...]}, each instance a text or {"text": "..."}'
         (b"null", "wrong_type", f"row 1 is null: {SHAPE}", None),
         (b"true", "wrong_type", f"row 1 is a boolean: {SHAPE}", None),
         (b'["a text"]', "wrong_type", f"row 1 is a list: {SHAPE}", None),
+        (b"1e999", "malformed_request", f"row 1 is no text, and cannot be read (Number out of range): {SHAPE}", None),
+        (
+            b'{"body": "\xff"}',
+            "malformed_request",
+            "row 1 is no text, and cannot be read ('utf-8' codec can't decode byte 0xff in position 0: invalid start "
+            f"byte): {SHAPE}",
+            None,
+        ),
         (b'{"text": 5}', "wrong_type", "text of row 1 is a number: send a text in quotation marks", "text"),
         (b'{"text": null}', "wrong_type", "text of row 1 is null: send a text in quotation marks", "text"),
         (b'{"body": "a"}', "missing_feature", f"row 1 has no text: {SHAPE}", "text"),
