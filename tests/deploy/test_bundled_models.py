@@ -16,7 +16,7 @@ def test_every_bundled_version_verifies_where_it_stands(folder: Path) -> None:
     manifest = read_manifest(folder)
     assert (manifest.name, str(manifest.version)) == (folder.parent.name, folder.name)
     assert sum(finding.checked for finding in check_folder(folder)) >= 6
-    assert (folder / MODEL_FILE).stat().st_size < 1_000_000
+    assert (folder / MODEL_FILE).stat().st_size < 2_000_000
 
 
 def test_pima_is_bundled_with_its_held_out_figures() -> None:
