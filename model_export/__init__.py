@@ -1,1 +1,3 @@
-"""The offline half: train ChainzRule networks, calibrate them, export them to ONNX, verify them. Needs torch."""
+"""The offline half: train ChainzRule networks, calibrate their reliability, export both as one ONNX graph."""
+
+import service as service  # before onnxruntime, whose telemetry it turns off

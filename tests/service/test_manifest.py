@@ -67,7 +67,7 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
         (lambda content: content.update(classes=["low", "hi\x00gh"]), r"classes\.1: .*no control character"),
         (lambda content: content.update(classes=["low", " "]), r"classes\.1: .*must not be blank"),
         (lambda content: content.update(classes=["low", "low"]), "each name may stand once, and low"),
-        (lambda content: content["input"]["features"].clear(), r"input\.features: Tuple should have at least 1"),
+        (lambda content: content["input"]["features"].clear(), r"input\.table\.features: Tuple should have at least 1"),
         (lambda content: content["files"].update({"../secret": "0" * 64}), r"\.\./secret is missing"),
         (lambda content: content["files"].update({MODEL_FILE: "0" * 64}), "has been altered"),
         (lambda content: content["files"].clear(), "lists no model.onnx"),
