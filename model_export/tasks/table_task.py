@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
+from model_export.chainzrule import in_words
 from model_export.errors import DataError
 from model_export.export import Data, Labelled, export
 from model_export.graph.calibration import class_codes
@@ -93,7 +94,6 @@ class TableTask(ModelCard):
         split = self.split(seed)
         estimator = clone(self.estimator).set_params(random_state=seed, progress=progress)
         estimator.fit(split.training.table, split.training.labels)
-        degree = f" of degree {estimator.degree}" if estimator.activation == "polynomial" else ""
         parts = (
             Labelled(read_table(part.table), class_codes(estimator, part.labels))
             for part in (split.training, split.calibration, split.test)
@@ -107,7 +107,7 @@ class TableTask(ModelCard):
             card=self,
             classes=tuple(self.class_names[label] for label in estimator.classes_),
             inputs=describe_table(split.training.table, estimator.standardiser_, self.units),
-            activation=estimator.activation + degree,
+            activation=in_words(estimator.activation, estimator.degree),
             training=Training(
                 data=self.data,
                 rows=estimator.training_rows_,

@@ -1,6 +1,6 @@
 """Labelled texts and their splits, from Parquet files or the Hugging Face hub."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from model_export.errors import DataError
+from model_export.tasks.data import local_file
 
 
 class Texts(NamedTuple):
@@ -58,6 +59,21 @@ class Texts(NamedTuple):
             if label not in range(classes):
                 raise DataError(f"row {row} of {where} has the label {label!r}: labels are 0 to {classes - 1}")
         return cls(list(texts), np.array(labels, dtype=np.int64))
+
+
+def read_local(files: Mapping[str, str], classes: int) -> dict[str, Texts] | None:
+    """Return the parts of a data set from the local folder, or None where one of them is not there.
+
+    Args:
+        files: Parquet files in that folder, by part.
+        classes: labels run from 0 to one below.
+
+    Raises:
+        DataError: if a file holds something else.
+    """
+    found = {part: local_file(name) for part, name in files.items()}
+    local = {part: file for part, file in found.items() if file is not None}
+    return {part: Texts.read(file, classes) for part, file in local.items()} if len(local) == len(files) else None
 
 
 class TextSet(NamedTuple):

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self, cast
 
 from sklearn.base import clone
 
-from model_export.chainzrule import Network
+from model_export.chainzrule import Network, in_words
 from model_export.errors import DataError
 from model_export.graph.publication import ModelCard
 from model_export.graph.version_folder import free_version, next_version
@@ -150,7 +150,6 @@ def _train(task: TextTask, encoder: TextEncoder, split: TextSplit, seed: int, pr
         raise DataError(
             f"the training texts have {len(estimator.classes_)} of the {len(task.classes)} classes: give texts of each"
         )
-    degree = f" of degree {estimator.degree}" if estimator.activation == "polynomial" else ""
     return _Trained(
         encoder=graph,
         network=estimator.network_,
@@ -160,7 +159,7 @@ def _train(task: TextTask, encoder: TextEncoder, split: TextSplit, seed: int, pr
         validation_rows=estimator.validation_rows_,
         dreg=str(estimator.schedule),
         epochs=estimator.epochs_,
-        activation=estimator.activation + degree,
+        activation=in_words(estimator.activation, estimator.degree),
     )
 
 

@@ -5,9 +5,8 @@ Zhang, Zhao and LeCun, "Character-level convolutional networks for text classifi
 
 import numpy as np
 
-from model_export.tasks.data import local_file
 from model_export.tasks.hub import load_from_hub
-from model_export.tasks.text_set import Texts, TextSet
+from model_export.tasks.text_set import Texts, TextSet, read_local
 from model_export.tasks.text_task import TextTask
 from model_export.training import ChainzRuleOrdinalClassifier
 
@@ -28,11 +27,7 @@ def load_yelp() -> TextSet:
         DataNotFoundError: if they are neither in the local folder nor to be had from the Hugging Face hub.
         DataError: if a file or the hub holds something else.
     """
-    local = {part: local_file(name) for part, name in FILES.items()}
-    if all(file is not None for file in local.values()):
-        parts = {part: Texts.read(file, len(CLASSES)) for part, file in local.items() if file is not None}
-    else:
-        parts = _sample()
+    parts = read_local(FILES, len(CLASSES)) or _sample()
     counts = " + ".join(f"{len(texts.texts)} {part}" for part, texts in parts.items())
     return TextSet(parts["train"], Texts([], np.empty(0, dtype=np.int64)), parts["test"], f"{counts} reviews")
 

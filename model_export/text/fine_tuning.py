@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
-from model_export.chainzrule import ChainzRuleNetwork, dreg_penalty
+from model_export.chainzrule import ChainzRuleNetwork, dreg_penalty, in_words
 from model_export.errors import DataError
 from model_export.text.encoder import Encoder, TextEncoder
 from model_export.text.tokens import LabelledTokens, Tokens, lengths_of
@@ -89,7 +89,7 @@ class FineTuning:
     @property
     def activation(self) -> str:
         """The head's activation in words."""
-        return "polynomial of degree 3"
+        return in_words("polynomial", 3)
 
     def fit(
         self,

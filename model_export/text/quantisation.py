@@ -35,9 +35,8 @@ def quantise(encoder: EncoderGraph) -> EncoderGraph:
 
     Each output of a matrix has a scale of its own, each word of the vocabulary one, and each token's vector one that is
     found when it is multiplied. What a text is answered with therefore does not depend on the texts beside it, nor on
-    padding. The usual dynamic quantisation (`DynamicQuantizeLinear`) has one scale for a whole batch: there the same
-    text's embedding of all-MiniLM-L6-v2 moved by 14 % of its length on average with who was in the batch, more than
-    quantising as here moves it at all (10 %).
+    padding. The usual dynamic quantisation (`DynamicQuantizeLinear`) has one scale for a whole batch: there a
+    text's embedding moves with who else is in the batch.
 
     The embeddings are others than the float encoder's: train the head on them, not on those.
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from model_export.chainzrule import ChainzRuleNetwork, ConvolutionalNetwork, Flatten, Network
+from model_export.chainzrule import ChainzRuleNetwork, ConvolutionalNetwork, Flatten, Network, in_words
 
 
 @dataclass(frozen=True)
@@ -40,4 +40,4 @@ class Architecture:
     @property
     def activation_in_words(self) -> str:
         """The activation as the manifest names it."""
-        return f"{self.activation} of degree {self.degree}" if self.activation == "polynomial" else self.activation
+        return in_words(self.activation, self.degree)

@@ -22,8 +22,8 @@ Rows = NDArray[Any]
 Signature = dict[str, tuple[str, tuple[int | None, ...]]]
 """Datatype and shape of tensors by name, their batch left out; None where a dimension is dynamic."""
 
-_MANY = 64
-"""Rows of the larger example of tables and images."""
+_MANY, _MANY_VALUES = 64, 1 << 20
+"""Rows of the larger example of tables and images, or two at least with no more values than so many."""
 
 _PIECE_TOKENS = 1024
 """Most tokens in one run of several texts, padding included. An encoder of six layers takes as long for each of 256 as
@@ -61,8 +61,9 @@ class _ArrayFeed:
     """
 
     def __init__(self, tensor: str, datatype: str, usual: Rows) -> None:
+        many = max(min(_MANY, _MANY_VALUES // usual.size), 2)
         self.signature: Signature = {tensor: (datatype, usual.shape)}
-        self.examples: tuple[Rows, Rows] = usual[None], np.repeat(usual[None], _MANY, axis=0)
+        self.examples: tuple[Rows, Rows] = usual[None], np.repeat(usual[None], many, axis=0)
         self._tensor = tensor
 
     def units(self, rows: Rows) -> int:

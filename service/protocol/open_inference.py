@@ -129,7 +129,11 @@ def _input(taken: Input) -> dict[str, Any]:
 
 def _properties(manifest: Manifest) -> dict[str, str]:
     # The protocol has texts here: lists travel in them as JSON.
-    properties = {"description": manifest.description, "classes": json.dumps(manifest.classes)}
+    properties = {
+        "description": manifest.description,
+        "task": manifest.task,
+        "classes": json.dumps(manifest.classes),
+    }
     match manifest.input:
         case TableInput() as table:
             properties["features"] = json.dumps(table.names)

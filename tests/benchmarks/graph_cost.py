@@ -13,7 +13,6 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from functools import partial
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from statistics import median
@@ -29,11 +28,12 @@ from onnx.utils import Extractor
 from torch import Tensor, nn
 
 from model_export.chainzrule import ChainzRuleLayer, Polynomial
+from model_export.errors import DataNotFoundError
 from model_export.graph.calibration import calibrate
 from model_export.graph.compact import compact
 from model_export.graph.onnx_writer import write_graph
 from model_export.graph.scorer import Scorer
-from model_export.studies.encoder import PACKAGE
+from model_export.text.minilm import minilm_folder
 from model_export.training import ChainzRuleClassifier
 
 ROUNDS = 30
@@ -142,13 +142,14 @@ def signal_costs(name: str) -> Iterator[Cost]:
 
 def encoder_costs(name: str) -> Iterator[Cost]:
     """Yield what the signals cost where a sentence encoder stands in front of the network called `name`."""
-    found = find_spec(PACKAGE)
-    if found is None or found.origin is None or find_spec("transformers") is None:
-        print("no sentence encoder in front: pip install 'chainzrule[studies]'")
+    try:
+        folder = minilm_folder()
+    except DataNotFoundError as error:
+        print(f"no sentence encoder in front: {error}")
         return
     from transformers import AutoModel
 
-    encoder = AutoModel.from_pretrained(Path(found.origin).parent / "model").eval()
+    encoder = AutoModel.from_pretrained(folder).eval()
     tokens = torch.randint(1000, 20_000, (1, TOKENS), generator=torch.Generator().manual_seed(0))
     features, hidden, classes = SHAPES[name]
     scorer = make_scorer(features, hidden, classes)

@@ -1,9 +1,7 @@
-"""A small model of images, real in every part: pixels standardised, a patch-wise layer, a head, and its gradient by the
-pixels, all in one graph."""
+"""A small model of images, real in every part: pixels standardised, two dense layers, and the gradient by the pixels,
+all in one graph."""
 
 import io
-import logging
-import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,9 +10,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from model_export.graph.onnx_writer import to_onnx
 from model_export.graph.version_folder import write_version
 from service.inputs import Channel, ImageInput
 from service.manifest import MODEL_FILE, OUTPUTS
+from tests.service.made_head import MadeHead
 from tests.service.made_texts import make_manifest
 
 HEIGHT, WIDTH = 6, 8
@@ -31,57 +31,30 @@ def image_input(mode: Mode = "RGB", resize: Resize = "stretch", height: int = HE
 
 
 class ImageScorer(nn.Module):
-    """Two dense layers, and the margin's gradient by the standardised pixels."""
+    """A made-up head on standardised pixels."""
 
     def __init__(self, image: ImageInput, classes: int) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(0)
         self.shape = image.gradient_shape
         pixels = int(np.prod(self.shape))
-        self.hidden = nn.Parameter(torch.randn(pixels, 8, generator=generator) / pixels**0.5, requires_grad=False)
-        self.head = nn.Parameter(torch.randn(8, classes, generator=generator), requires_grad=False)
+
+        def draw(*shape: int) -> Tensor:
+            scale = pixels**0.5 if shape[0] == pixels else 1.0
+            return torch.randn(shape, generator=generator) / scale
+
+        self.head = MadeHead(pixels, classes, draw)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Return every output for images [N, height, width, channels]."""
-        standard = ((image.float() - MEAN) / DEVIATION).flatten(1)
-        hidden = torch.tanh(standard @ self.hidden)
-        logits = hidden @ self.head
-        best = logits.topk(2, dim=1)
-        label, runner_up = best.indices[:, 0], best.indices[:, 1]
-        margin = self.head.T[label] - self.head.T[runner_up]
-        sensitivity = (margin * (1 - hidden**2)) @ self.hidden.T
-        norm = sensitivity.norm(dim=1)
-        probabilities = torch.softmax(logits, dim=1)
-        return (
-            label,
-            probabilities,
-            norm,
-            norm / 3,
-            (best.values[:, 0] - best.values[:, 1]) / norm.clamp(min=1e-6),
-            1 / (1 + (standard**2).mean(1)),
-            probabilities.amax(1),
-            sensitivity.reshape(-1, *self.shape),
-        )
+        *outputs, sensitivity = self.head(((image.float() - MEAN) / DEVIATION).flatten(1))
+        return (*outputs, sensitivity.reshape(-1, *self.shape))
 
 
 def export_scorer(scorer: ImageScorer) -> bytes:
     """Return the graph, rows dynamic."""
-    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            scorer,
-            (torch.zeros(3, *scorer.shape, dtype=torch.uint8),),
-            dynamo=True,
-            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
-            input_names=["image"],
-            output_names=[output.name for output in OUTPUTS],
-            opset_version=18,
-            external_data=False,
-            verbose=False,
-        )
-    assert program is not None
-    graph: bytes = program.model_proto.SerializeToString()
+    black = torch.zeros(3, *scorer.shape, dtype=torch.uint8)
+    graph: bytes = to_onnx(scorer, {"image": black}, ("rows",), [output.name for output in OUTPUTS]).SerializeToString()
     return graph
 
 

@@ -1,8 +1,6 @@
 """A small model of texts, real in every part: a WordPiece tokenizer, an embedding by masked mean, a head with its
 gradient, all in one graph."""
 
-import logging
-import warnings
 from pathlib import Path
 
 import torch
@@ -13,6 +11,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 from torch import Tensor, nn
 
+from model_export.graph.onnx_writer import to_onnx
 from model_export.graph.version_folder import write_version
 from service.inputs import TextInput
 from service.manifest import (
@@ -28,6 +27,7 @@ from service.manifest import (
     Thresholds,
     Training,
 )
+from tests.service.made_head import MadeHead
 
 MAX_TOKENS, DIMENSIONS = 24, 6
 UNKNOWN, PADDING, FIRST, LAST = range(4)
@@ -65,55 +65,21 @@ class TextScorer(nn.Module):
 
         self.tokens, self.positions = numbers(tokens, DIMENSIONS), numbers(MAX_TOKENS, DIMENSIONS)
         self.deviations = nn.Parameter(0.5 + torch.rand(DIMENSIONS, generator=generator), requires_grad=False)
-        self.hidden, self.head = numbers(DIMENSIONS, 8), numbers(8, len(CLASSES))
+        self.head = MadeHead(DIMENSIONS, len(CLASSES), numbers)
 
     def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         """Return every output for token numbers and their mask [N, T], and the embedding."""
         weights = mask.float().unsqueeze(-1)
         products = self.tokens[ids] * (1 + self.positions[torch.arange(ids.shape[1])])
         embedding = (products * weights).sum(1) / weights.sum(1)
-        standard = embedding / self.deviations
-        hidden = torch.tanh(standard @ self.hidden)
-        logits = hidden @ self.head
-        best = logits.topk(2, dim=1)
-        label, runner_up = best.indices[:, 0], best.indices[:, 1]
-        margin = self.head.T[label] - self.head.T[runner_up]
-        sensitivity = (margin * (1 - hidden**2)) @ self.hidden.T
-        norm = sensitivity.norm(dim=1)
-        probabilities = torch.softmax(logits, dim=1)
-        return (
-            label,
-            probabilities,
-            norm,
-            norm / 3,
-            (best.values[:, 0] - best.values[:, 1]) / norm.clamp(min=1e-6),
-            1 / (1 + (standard**2).mean(1)),
-            probabilities.amax(1),
-            sensitivity,
-            embedding,
-        )
+        return (*self.head(embedding / self.deviations), embedding)
 
 
 def export_scorer(scorer: TextScorer) -> bytes:
     """Return the graph, rows and tokens dynamic."""
-    dynamic = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     ids = torch.full((3, 5), FIRST)
-    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            scorer,
-            (ids, torch.ones_like(ids)),
-            dynamo=True,
-            dynamic_shapes=(dynamic, dynamic),
-            input_names=["input_ids", "attention_mask"],
-            output_names=[*(output.name for output in OUTPUTS), "embedding"],
-            opset_version=18,
-            external_data=False,
-            verbose=False,
-        )
-    assert program is not None
-    model = program.model_proto
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    model = to_onnx(scorer, inputs, ("rows", "tokens"), [*(output.name for output in OUTPUTS), "embedding"])
     # The embedding has its name now, and stays inside.
     del model.graph.output[-1]
     graph: bytes = model.SerializeToString()

@@ -56,6 +56,14 @@ def test_model_metadata_lists_every_tensor(service: Service, path: str) -> None:
     assert service.client.get(path + "/ready").json() == {"name": "plant", "ready": True}
 
 
+def test_metadata_says_whether_classes_are_levels(ordinal: Exported, service: Service) -> None:
+    assert service.client.get("/v2/models/plant").json()["properties"]["task"] == "classification"
+    with serving(ordinal.repository) as other:
+        metadata = other.client.get("/v2/models/stars").json()
+    assert metadata["properties"]["task"] == "ordinal"
+    assert metadata["outputs"][-1] == {"name": "expected_level", "datatype": "FP32", "shape": [-1]}
+
+
 def test_every_output_comes_back_with_its_shape(service: Service) -> None:
     table = make_table(9, seed=6)[0].to_numpy(np.float32)
     data = [None if np.isnan(value) else float(value) for value in table.ravel()]
