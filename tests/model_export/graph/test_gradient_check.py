@@ -110,7 +110,9 @@ def test_where_a_graph_hides_its_unit_one_for_every_text_is_asked_for(folder: Pa
 @pytest.mark.parametrize("folder", ["texts"], indirect=True)
 def test_a_dimension_that_a_clamp_holds_is_left_out(folder: Path) -> None:
     def clamp(model: onnx.ModelProto) -> None:
-        [place] = [i for i, node in enumerate(model.graph.node) if node.op_type == "MatMul" and "hidden" in node.input]
+        [place] = [
+            i for i, node in enumerate(model.graph.node) if node.op_type == "MatMul" and "head.hidden" in node.input
+        ]
         product = model.graph.node[place]
         for name, bound in (("least", -1.5), ("most", 1.5)):
             model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(bound, np.float32), name))
