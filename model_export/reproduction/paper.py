@@ -92,7 +92,8 @@ CLAIMS: tuple[Claim, ...] = (
         "accuracy",
         "70.17 % with 3.2 M parameters",
         "66.35 %, mean of ten models",
-        f"24,976 reviews of three origins instead of the 700,000 of Yelp Review Full, in other shares of stars; {_ENCODER}",
+        "24,976 reviews of three origins, in other shares of stars, instead of the 700,000 of Yelp Review Full; "
+        f"{_ENCODER}",
     ),
     Claim(
         "CIFAR-10-C, mean corruption accuracy",
@@ -131,9 +132,7 @@ CLAIMS: tuple[Claim, ...] = (
         "norm of the parameters' gradient, divided by its rolling mean; at equal widths",
         Form.CHANGE,
     ),
-    Claim(
-        "MNIST, accuracy", "mnist", "accuracy", "none", "usual activations at equal widths", _OWN, Form.DIFFERENCE
-    ),
+    Claim("MNIST, accuracy", "mnist", "accuracy", "none", "usual activations at equal widths", _OWN, Form.DIFFERENCE),
     Claim(
         "τ on Pima diabetes",
         "pima",
