@@ -1,7 +1,8 @@
 """How one network is built and trained."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +58,11 @@ class Recipe:
             self.ordinal,
             self.batch_size,
         )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting, as JSON has it."""
+        return {**asdict(self), "dreg": str(self.dreg)}
 
     def build(self, features: int, classes: int) -> Network:
         """Return a new network, drawn from torch's global generator."""

@@ -15,23 +15,25 @@ BUDGET = 6
 """Candidates that every contender may choose among, classical methods too."""
 
 RATES = (1e-3, 3e-3)
-LAMBDAS = (10**-2.5, 10**-1.5, 10**-0.5)
+CURVATURES = (0.1, 0.5)
+LAMBDAS = (1e-3, 1e-2, 3e-2)
 DECAYS = (1e-2, 1e-1, 1.0)
 
 
 def candidates(contender: Contender, base: Recipe, lambdas: Sequence[float] = LAMBDAS) -> tuple[Recipe, ...]:
     """Return the settings that a contender may choose among.
 
-    Two learning rates, times three strengths of what holds it back: λ with DREG, weight decay without.
+    Three strengths of what holds it back, λ with DREG and weight decay without, times two starts of the polynomials;
+    the other activations have nothing to start, and choose between two learning rates instead.
     """
     own = replace(base, activation=contender.activation, spectral=contender.spectral)
-    if contender.dreg:
-        found = [
-            replace(own, learning_rate=rate, dreg=Schedule(strength)) for rate, strength in product(RATES, lambdas)
-        ]
+    if contender.activation == "polynomial":
+        variants = [replace(own, curvature=curvature) for curvature in CURVATURES]
     else:
-        found = [replace(own, learning_rate=rate, weight_decay=decay) for rate, decay in product(RATES, DECAYS)]
-    return tuple(found)
+        variants = [replace(own, learning_rate=rate) for rate in RATES]
+    if contender.dreg:
+        return tuple(replace(variant, dreg=Schedule(strength)) for variant, strength in product(variants, lambdas))
+    return tuple(replace(variant, weight_decay=decay) for variant, decay in product(variants, DECAYS))
 
 
 def choose(recipes: Sequence[Recipe], training: Part, validation: Part, classes: int, seeds: Sequence[int]) -> Recipe:

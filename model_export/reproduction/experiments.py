@@ -1,0 +1,7 @@
+"""The experiments by name, in the table's order."""
+
+from collections.abc import Mapping
+
+from model_export.reproduction.records import Experiment
+
+EXPERIMENTS: Mapping[str, Experiment] = {}
