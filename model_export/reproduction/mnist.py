@@ -11,7 +11,7 @@ from model_export.reproduction.contender import NETWORKS, Contender
 from model_export.reproduction.measures import measure
 from model_export.reproduction.pixel_scale import PixelScale
 from model_export.reproduction.recipe import Recipe
-from model_export.reproduction.records import Experiment, Outcome, Record, Unit
+from model_export.reproduction.records import Experiment, Outcome, Unit
 from model_export.reproduction.selection import BUDGET, candidates, choose
 from model_export.reproduction.stack import Job, train_stack
 from model_export.reproduction.volatility import WINDOW, peak_volatility
@@ -20,6 +20,9 @@ from model_export.tasks.mnist import CLASSES, load_mnist
 
 BASE = Recipe((32,), batch_size=128, max_epochs=10, patience=10)
 """No training ends before its last epoch: the longer it is, the higher its peak."""
+
+LAMBDAS = (10**-3.5, 10**-2.5, 10**-1.5)
+"""Weaker than of tables: hundreds of features make a large Jacobian of each layer."""
 
 WIDE = 498
 """Hidden neurons of a twin with 15.5 times the parameters of ChainzRule's 32: 395,920 and 25,578."""
@@ -43,7 +46,7 @@ class Extent(NamedTuple):
     """Of a unit"""
 
 
-FULL = Extent(seeds=10, epochs=BASE.max_epochs, tuning_epochs=5, seconds=20)
+FULL = Extent(seeds=10, epochs=BASE.max_epochs, tuning_epochs=3, seconds=20)
 QUICK = Extent(seeds=2, epochs=4, tuning_epochs=2, seconds=8)
 
 
@@ -55,6 +58,7 @@ def units(quick: bool) -> Sequence[Unit]:
         "wide": WIDE,
         "rows": ROWS,
         "budget": BUDGET,
+        "lambdas": LAMBDAS,
         "window": WINDOW,
         "epochs": extent.epochs,
         "tuning_epochs": extent.tuning_epochs,
@@ -97,7 +101,7 @@ def evaluate(images: ImageSet, activation: str, seed: int, extent: Extent) -> Ou
     records, chosen = [], {}
     for contender, condition in _variants(activation):
         base = replace(BASE, hidden_widths=(WIDE,)) if condition else BASE
-        recipes = [replace(recipe, max_epochs=extent.tuning_epochs) for recipe in candidates(contender, base)]
+        recipes = [replace(recipe, max_epochs=extent.tuning_epochs) for recipe in candidates(contender, base, LAMBDAS)]
         recipe = choose(recipes, fewer, held_out, len(CLASSES), [_TUNING_SEED + seed])
         recipe = replace(recipe, max_epochs=extent.epochs)
         (trained,) = train_stack([Job(recipe, seed, rows, held_out)], len(CLASSES))

@@ -53,10 +53,7 @@ def pixelate(images: Bytes, severity: int, generator: np.random.Generator) -> By
     side = int(SIDE * (0.95, 0.9, 0.85, 0.75, 0.65)[severity - 1])
     box = Image.Resampling.BOX
     return np.stack(
-        [
-            np.asarray(Image.fromarray(image).resize((side, side), box).resize((SIDE, SIDE), box))
-            for image in images
-        ]
+        [np.asarray(Image.fromarray(image).resize((side, side), box).resize((SIDE, SIDE), box)) for image in images]
     )
 
 

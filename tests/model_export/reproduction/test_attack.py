@@ -39,9 +39,7 @@ def test_pixels_stay_within_the_ball_and_within_what_pixels_can_be(
     assert not changed.requires_grad
 
 
-def test_every_loss_rises_and_more_so_in_a_larger_ball(
-    network: ChainzRuleNetwork, rows: tuple[Tensor, Tensor]
-) -> None:
+def test_every_loss_rises_and_more_so_in_a_larger_ball(network: ChainzRuleNetwork, rows: tuple[Tensor, Tensor]) -> None:
     pixels, labels = rows
     clean, near, far = (
         cross_entropy(network(attack(network, pixels, labels, epsilon, generator())), labels, reduction="none")

@@ -12,6 +12,7 @@ from model_export.reproduction.corruptions import CORRUPTIONS, SEVERITIES, at_ha
 from model_export.reproduction.corruptions.blur import disc
 from model_export.reproduction.corruptions.pixels import Bytes, mirror, reflect, smear, zoom_matrix
 
+
 @pytest.fixture(autouse=True)
 def _photographs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Frost that needs no package: bright, with a grain."""
