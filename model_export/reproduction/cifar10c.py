@@ -1,7 +1,7 @@
 """CIFAR-10-C: dense networks on test images that are corrupted, or changed by an adversary."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -64,7 +64,7 @@ def units(quick: bool) -> Sequence[Unit]:
     """Return a unit for each seed: all contenders, so that the corrupted images are made once for them."""
     extent = QUICK if quick else FULL
     settings = {
-        "recipe": asdict(BASE),
+        "recipe": BASE.settings,
         "contenders": [contender.name for contender in NETWORKS],
         "budget": BUDGET,
         "lambdas": LAMBDAS,
@@ -163,20 +163,19 @@ def _corrupted(networks: Mapping[str, Network], test: Images, scale: PixelScale,
 
 
 def _attacked(networks: Mapping[str, Network], test: Images, scale: PixelScale, seed: int) -> list[Record]:
-    """Return the accuracy on the first test images, changed against each network in turn."""
+    """Return the accuracy on the first test images, changed against each network in turn, and its mean over radii."""
     first = test.pick(np.arange(len(test))[:ATTACKED])
-    return [
-        Record(
-            name,
-            _count(network),
-            "robust accuracy",
-            _accuracy_attacked(network, first, scale, epsilon / 255, seed),
-            seed=seed,
-            condition=f"eps {epsilon}/255",
-        )
-        for name, network in networks.items()
-        for epsilon in EPSILONS
-    ]
+    records = []
+    for name, network in networks.items():
+        by_radius = {
+            f"eps {epsilon}/255": _accuracy_attacked(network, first, scale, epsilon / 255, seed) for epsilon in EPSILONS
+        }
+        by_radius[""] = float(np.mean(list(by_radius.values())))
+        records += [
+            Record(name, _count(network), "robust accuracy", accuracy, seed=seed, condition=condition)
+            for condition, accuracy in by_radius.items()
+        ]
+    return records
 
 
 def _accuracy_attacked(network: Network, images: Images, scale: PixelScale, epsilon: float, seed: int) -> float:

@@ -14,9 +14,10 @@ import numpy as np
 from model_export.reproduction.classical import Candidates, log_loss_of
 from model_export.reproduction.folds import Fold, Table, standardise
 from model_export.reproduction.measures import measure
+from model_export.reproduction.polynomial_curves import polynomial_records
 from model_export.reproduction.recipe import Recipe
 from model_export.reproduction.records import Outcome, Record
-from model_export.reproduction.stack import Job, train_stack
+from model_export.reproduction.stack import Job, drawn, train_stack
 
 _AT_ONCE = 100
 """Networks side by side: more save no time, and take more memory."""
@@ -44,10 +45,13 @@ def cross_validate_networks(
         finals.append(Job(recipe, number, learning))
         tests.append(test)
     records: list[Record] = []
-    for fold, trained, test in zip(folds, train_stack(finals, classes), tests, strict=True):
+    finished = train_stack(finals, classes)
+    for fold, trained, test in zip(folds, finished, tests, strict=True):
         where: dict[str, Any] = {"seed": fold.repeat, "fold": fold.number, "fraction": fraction, "condition": condition}
         records += measure(name, trained.network, test, **where)
     counts = np.bincount(best, minlength=len(recipes)).tolist()
+    if recipes[0].activation == "polynomial" and not condition:
+        records += polynomial_records(name, finished[0].network, drawn(finals[0], classes))
     notes = [{**recipe.settings, "folds": count} for recipe, count in zip(recipes, counts, strict=True)]
     return Outcome(records, {"candidates": notes, "epochs": [job.recipe.max_epochs for job in finals]})
 

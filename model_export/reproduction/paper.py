@@ -131,9 +131,7 @@ CLAIMS: tuple[Claim, ...] = (
         "norm of the parameters' gradient, divided by its rolling mean; at equal widths",
         Form.CHANGE,
     ),
-    Claim(
-        "MNIST, accuracy", "mnist", "accuracy", "none", "usual activations at equal widths", _OWN, Form.DIFFERENCE
-    ),
+    Claim("MNIST, accuracy", "mnist", "accuracy", "none", "usual activations at equal widths", _OWN, Form.DIFFERENCE),
     Claim(
         "τ on Pima diabetes",
         "pima",

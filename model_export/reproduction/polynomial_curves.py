@@ -1,13 +1,14 @@
 """Learned polynomials as records, before training and after, so that a figure can be drawn of kept runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from model_export.chainzrule.network import ChainzRuleNetwork
+from model_export.chainzrule import ChainzRuleLayer, Network
 from model_export.reproduction.records import Record
 
 BEFORE, AFTER = "polynomial before", "polynomial after"
@@ -20,12 +21,12 @@ _Z = torch.linspace(-3, 3, 25)
 
 
 @torch.no_grad()
-def polynomial_records(contender: str, network: ChainzRuleNetwork, start: ChainzRuleNetwork) -> list[Record]:
+def polynomial_records(contender: str, network: Network, start: Network) -> list[Record]:
     """Return φ(z) of some neurons of every layer, as values of `BEFORE` and `AFTER`; `condition` is "layer neuron z".
 
     Args:
         contender: what records call the network.
-        network: after training.
+        network: of dense layers with polynomials, after training.
         start: the same before it.
     """
     count = sum(parameter.numel() for parameter in network.parameters())
@@ -43,8 +44,8 @@ def curves(frame: pd.DataFrame) -> pd.DataFrame:
     return part.assign(layer=where[0].astype(int), neuron=where[1].astype(int), z=where[2].astype(float))
 
 
-def _points(network: ChainzRuleNetwork) -> Iterator[tuple[int, int, float, float]]:
-    for index, layer in enumerate(network.layers):
+def _points(network: Network) -> Iterator[tuple[int, int, float, float]]:
+    for index, layer in enumerate(cast("Sequence[ChainzRuleLayer]", network.layers)):
         values: Tensor = layer.activation(_Z.unsqueeze(1).expand(-1, layer.linear.out_features))[0]
         neurons = np.unique(np.linspace(0, values.shape[1] - 1, _NEURONS).round().astype(int)).tolist()
         for neuron in neurons:

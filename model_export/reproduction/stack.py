@@ -96,8 +96,7 @@ class _Stack:
     def __init__(self, jobs: Sequence[Job], classes: int) -> None:
         self.jobs = jobs
         recipe = jobs[0].recipe
-        features = jobs[0].training.rows.shape[1]
-        self.networks = [_drawn(job, features, classes) for job in jobs]
+        self.networks = [drawn(job, classes) for job in jobs]
         self.objective = _Objective(deepcopy(self.networks[0]), recipe.ordinal).to("meta")
         parameters, _ = stack_module_state([_Objective(network, recipe.ordinal) for network in self.networks])
         self.optimiser = StackedAdamW(
@@ -187,10 +186,11 @@ class _Stack:
             self.alive = [self.alive[place] for place in staying]
 
 
-def _drawn(job: Job, features: int, classes: int) -> Network:
+def drawn(job: Job, classes: int) -> Network:
+    """Return the network that a job starts from."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.seed)
-        return job.recipe.build(features, classes)
+        return job.recipe.build(job.training.rows.shape[1], classes)
 
 
 def _pool(parts: Sequence[Part]) -> tuple[Part, list[int]]:

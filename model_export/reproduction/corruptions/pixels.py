@@ -56,13 +56,13 @@ def interpolate(images: Floats, rows: Floats, columns: Floats, fold: Callable[[P
 
 
 def mirror(places: Places) -> Places:
-    """Return indices folded at the middle of the edge pixels, which are not repeated: … 2 1 | 0 1 2 …"""
+    """Return indices folded at the middle of the edge pixels, which are not repeated: 2 1 | 0 1 2."""
     around = places % (2 * SIDE - 2)
     return np.minimum(around, 2 * SIDE - 2 - around)
 
 
 def reflect(places: Places) -> Places:
-    """Return indices folded at the outer border of the edge pixels, which are repeated: … 1 0 | 0 1 2 …"""
+    """Return indices folded at the outer border of the edge pixels, which are repeated: 1 0 | 0 1 2."""
     around = places % (2 * SIDE)
     return np.minimum(around, 2 * SIDE - 1 - around)
 

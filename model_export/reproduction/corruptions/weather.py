@@ -4,6 +4,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, files
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from model_export.errors import DataNotFoundError
@@ -11,6 +12,8 @@ from model_export.reproduction.corruptions.pixels import SIDE, Bytes, Floats, sm
 
 FROST_PACKAGE = "imagecorruptions"
 """On the package index; the photographs of frosted glass in it are not ours to ship."""
+
+_FROSTS = {f"frost{number}" for number in range(1, 6)}
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
@@ -70,9 +73,6 @@ def frost_photographs() -> tuple[Bytes, ...]:
     return tuple(photographs)
 
 
-_FROSTS = {f"frost{number}" for number in range(1, 6)}
-
-
 def fog(images: Bytes, severity: int, generator: np.random.Generator) -> Bytes:
     """Lay clouds over each image, and darken it so that its brightest value stays."""
     density, decay = ((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75))[severity - 1]
@@ -87,15 +87,15 @@ def clouds(count: int, decay: float, generator: np.random.Generator) -> Floats:
     Midpoints are set to the mean of their four neighbours and a uniform deviation, whose range shrinks by `decay`²
     as the mesh is halved (Fournier, Fussell and Carpenter, 1982: "diamond-square").
     """
-    heights = np.zeros((count, SIDE, SIDE))
+    heights: NDArray[np.float64] = np.zeros((count, SIDE, SIDE))
     mesh, roughness = SIDE, 100.0
     while mesh > 1:
         half = mesh // 2
         corners = heights[:, ::mesh, ::mesh]
         below, beside = np.roll(corners, -1, 1), np.roll(corners, -1, 2)
 
-        def near(total: Floats, extent: float = roughness**2) -> Floats:
-            moved: Floats = total / 4 + generator.uniform(-extent, extent, total.shape)
+        def near(total: NDArray[np.float64], extent: float = roughness**2) -> NDArray[np.float64]:
+            moved: NDArray[np.float64] = total / 4 + generator.uniform(-extent, extent, total.shape)
             return moved
 
         centres = near(corners + below + beside + np.roll(below, -1, 2))

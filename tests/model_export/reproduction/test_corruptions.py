@@ -26,7 +26,8 @@ def images() -> Bytes:
     """Soft, coloured blobs, with values from 20 to 200."""
     fields = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(24, 32, 32, 3)), (0, 2, 2, 0))
     low, high = fields.min((1, 2, 3), keepdims=True), fields.max((1, 2, 3), keepdims=True)
-    return (20 + 180 * (fields - low) / (high - low)).astype(np.uint8)
+    blobs: Bytes = (20 + 180 * (fields - low) / (high - low)).astype(np.uint8)
+    return blobs
 
 
 def error(images: Bytes, corrupted: Bytes) -> float:

@@ -55,8 +55,11 @@ def test_polynomials_have_none(images: ImageSet) -> None:
 
 def test_the_wide_twin_is_as_wide_as_it_says() -> None:
     own, wide = (
-        sum(parameter.numel() for parameter in ChainzRuleNetwork((784, width, 10), activation).parameters())
-        for width, activation in ((*BASE.hidden_widths, "polynomial"), (WIDE, "relu"))
+        sum(parameter.numel() for parameter in network.parameters())
+        for network in (
+            ChainzRuleNetwork((784, *BASE.hidden_widths, 10)),
+            ChainzRuleNetwork((784, WIDE, 10), "relu"),
+        )
     )
     assert (own, wide) == (25_578, 395_920)
     assert wide / own == pytest.approx(15.5, abs=0.05)
@@ -71,5 +74,7 @@ def test_units_are_seed_by_seed_and_a_truncated_run_has_all_contenders(
     assert {unit.settings["seed"] for unit in units[:5]} == {0}
     json.dumps([unit.settings for unit in units])
     monkeypatch.setattr(mnist, "load", lambda: images)
-    monkeypatch.setattr(mnist, "evaluate", lambda *given: given)
-    assert units[6].run() == (images, "relu", 1, mnist.FULL)
+    given = []
+    monkeypatch.setattr(mnist, "evaluate", lambda *arguments: given.append(arguments))
+    units[6].run()
+    assert given == [(images, "relu", 1, mnist.FULL)]
