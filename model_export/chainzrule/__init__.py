@@ -1,6 +1,15 @@
 """The architecture: polynomial layers, the networks they make, their Jacobians, and DREG. Needs torch alone."""
 
-from model_export.chainzrule.activation import ACTIVATIONS, Activation, Gelu, Relu, Tanh, in_words, make_activation
+from model_export.chainzrule.activation import (
+    ACTIVATIONS,
+    Activation,
+    Gelu,
+    Relu,
+    Silu,
+    Tanh,
+    in_words,
+    make_activation,
+)
 from model_export.chainzrule.convolution import ConvolutionalLayer
 from model_export.chainzrule.convolutional_network import ConvolutionalNetwork
 from model_export.chainzrule.cumulative_head import CumulativeHead, level_log_likelihoods
@@ -40,6 +49,7 @@ __all__ = [
     "Record",
     "Relu",
     "Residual",
+    "Silu",
     "Tangents",
     "Tanh",
     "Trace",

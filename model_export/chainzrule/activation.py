@@ -34,6 +34,15 @@ class Gelu(nn.Module):
         return z * distribution, distribution + z * density
 
 
+class Silu(nn.Module):
+    """z σ(z), with σ the logistic function."""
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return φ(z) and φ'(z) = σ(z) (1 + z (1 − σ(z)))."""
+        share = torch.sigmoid(z)
+        return z * share, share * (1 + z * (1 - share))
+
+
 class Tanh(nn.Module):
     """tanh(z)."""
 
@@ -43,7 +52,7 @@ class Tanh(nn.Module):
         return value, 1 - value * value
 
 
-_FIXED: Mapping[str, Callable[[], Activation]] = {"relu": Relu, "gelu": Gelu, "tanh": Tanh}
+_FIXED: Mapping[str, Callable[[], Activation]] = {"relu": Relu, "gelu": Gelu, "silu": Silu, "tanh": Tanh}
 
 ACTIVATIONS = ("polynomial", *_FIXED)
 """The names `make_activation` knows."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from model_export.reproduction.pima import PIMA
 from model_export.reproduction.records import Experiment
 
-EXPERIMENTS: Mapping[str, Experiment] = {}
+EXPERIMENTS: Mapping[str, Experiment] = {"pima": PIMA}

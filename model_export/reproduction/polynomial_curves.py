@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from model_export.chainzrule.layer import ChainzRuleLayer
-from model_export.chainzrule.network import ChainzRuleNetwork
+from model_export.chainzrule.network import Network
 from model_export.reproduction.records import Record
 
 BEFORE, AFTER = "polynomial before", "polynomial after"
@@ -21,12 +21,12 @@ _Z = torch.linspace(-3, 3, 25)
 
 
 @torch.no_grad()
-def polynomial_records(contender: str, network: ChainzRuleNetwork, start: ChainzRuleNetwork) -> list[Record]:
+def polynomial_records(contender: str, network: Network, start: Network) -> list[Record]:
     """Return φ(z) of some neurons of every layer, as values of `BEFORE` and `AFTER`; `condition` is "layer neuron z".
 
     Args:
         contender: what records call the network.
-        network: after training.
+        network: of dense layers with polynomials, after training.
         start: the same before it.
     """
     count = sum(parameter.numel() for parameter in network.parameters())
@@ -44,7 +44,7 @@ def curves(frame: pd.DataFrame) -> pd.DataFrame:
     return part.assign(layer=where[0].astype(int), neuron=where[1].astype(int), z=where[2].astype(float))
 
 
-def _points(network: ChainzRuleNetwork) -> Iterator[tuple[int, int, float, float]]:
+def _points(network: Network) -> Iterator[tuple[int, int, float, float]]:
     for index, layer in enumerate(cast("tuple[ChainzRuleLayer, ...]", network.layers)):
         values, _ = layer.activation(_Z.unsqueeze(1).expand(-1, layer.linear.out_features))
         neurons = np.unique(np.linspace(0, values.shape[1] - 1, _NEURONS).round().astype(int)).tolist()

@@ -13,7 +13,7 @@ class Architecture:
     Args:
         kind: "convolutional", or "dense" layers on the flattened pixels.
         widths: channels of each stage, or widths of the dense hidden layers.
-        activation: "polynomial", or "relu", "gelu", "tanh" for a twin to compare with.
+        activation: "polynomial", or "relu", "gelu", "silu", "tanh" for a twin to compare with.
         degree: degree of the polynomials.
         curvature: their starting second-order coefficient, see `Polynomial`.
     """

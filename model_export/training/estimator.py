@@ -31,7 +31,7 @@ class ChainzRuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     Args:
         hidden_widths: widths of the hidden layers.
-        activation: "polynomial", or "relu", "gelu", "tanh" for a twin to compare with.
+        activation: "polynomial", or "relu", "gelu", "silu", "tanh" for a twin to compare with.
         degree: degree of the polynomials.
         curvature: their starting second-order coefficient, see `Polynomial`.
         dreg: DREG's weight λ: a constant, or a `Schedule`; 0 for none.

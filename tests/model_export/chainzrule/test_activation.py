@@ -53,5 +53,5 @@ def test_a_constant_activation_is_refused() -> None:
 
 
 def test_an_unknown_activation_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="'swish'; there are polynomial, relu, gelu, tanh"):
+    with pytest.raises(ValueError, match="'swish'; there are polynomial, relu, gelu, silu, tanh"):
         make_activation("swish", 3)

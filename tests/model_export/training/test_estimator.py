@@ -49,7 +49,7 @@ def test_the_same_seed_gives_the_same_network_and_leaves_the_global_one_alone(ta
     assert np.abs(first - other).max() > 1e-3
 
 
-@pytest.mark.parametrize("activation", ["relu", "gelu", "tanh"])
+@pytest.mark.parametrize("activation", ["relu", "gelu", "silu", "tanh"])
 @pytest.mark.parametrize("dreg", [0, 0.01])
 def test_the_twins_train_with_and_without_dreg(table: Table, activation: str, dreg: float) -> None:
     assert small(activation=activation, dreg=dreg, max_epochs=20).fit(*table).score(*table) > 0.6

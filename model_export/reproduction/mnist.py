@@ -1,0 +1,137 @@
+"""MNIST: how unsteady the gradient is while small networks train, and far larger ones."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache, partial
+from typing import NamedTuple
+
+import numpy as np
+
+from model_export.reproduction.contender import NETWORKS, Contender
+from model_export.reproduction.measures import measure
+from model_export.reproduction.pixel_scale import PixelScale
+from model_export.reproduction.recipe import Recipe
+from model_export.reproduction.records import Experiment, Outcome, Unit
+from model_export.reproduction.selection import BUDGET, candidates, choose
+from model_export.reproduction.stack import Job, train_stack
+from model_export.reproduction.volatility import WINDOW, peak_volatility
+from model_export.tasks.image_set import ImageSet
+from model_export.tasks.mnist import CLASSES, load_mnist
+
+BASE = Recipe((32,), batch_size=128)
+
+LAMBDAS = (10**-3.5, 10**-2.5, 10**-1.5)
+"""Weaker than of tables: hundreds of features make a large Jacobian of each layer."""
+
+WIDE = 498
+"""Hidden neurons of a twin with 15.5 times the parameters of ChainzRule's 32: 395,920 and 25,578."""
+
+WIDE_CONDITION = "15.5 × the parameters"
+
+ROWS = 25_000
+"""Training images, of which a fifth is for validation."""
+
+_TUNING_SEED = 1000
+"""The networks that settings are chosen by have seeds of their own, from here on."""
+
+
+class Extent(NamedTuple):
+    """How much is trained."""
+
+    seeds: int
+    epochs: int
+    tuning_epochs: int
+    seconds: float
+    """Of the unit of a usual activation"""
+
+
+FULL = Extent(seeds=10, epochs=10, tuning_epochs=3, seconds=20)
+QUICK = Extent(seeds=2, epochs=4, tuning_epochs=2, seconds=8)
+
+
+def units(quick: bool) -> Sequence[Unit]:
+    """Return a unit for each seed and activation: the network with DREG, without, and a usual one's wide twin."""
+    extent = QUICK if quick else FULL
+    settings = {
+        "recipe": BASE.settings,
+        "wide": WIDE,
+        "rows": ROWS,
+        "budget": BUDGET,
+        "lambdas": LAMBDAS,
+        "window": WINDOW,
+        "epochs": extent.epochs,
+        "tuning_epochs": extent.tuning_epochs,
+    }
+    return [
+        Unit(
+            f"{activation}-{seed}",
+            {**settings, "seed": seed, "activation": activation},
+            extent.seconds / (3 if activation == "polynomial" else 1),
+            partial(run, activation, seed, extent),
+        )
+        for seed in range(extent.seeds)
+        for activation in dict.fromkeys(contender.activation for contender in NETWORKS)
+    ]
+
+
+def run(activation: str, seed: int, extent: Extent) -> Outcome:
+    """Tune, train and measure the contenders of one activation with one seed."""
+    return evaluate(load(), activation, seed, extent)
+
+
+@cache
+def load() -> ImageSet:
+    """Return MNIST, read once a process.
+
+    Raises:
+        DataNotFoundError: if it is not at hand.
+        DataError: if a file of it is not what it should be.
+    """
+    return load_mnist()
+
+
+def evaluate(images: ImageSet, activation: str, seed: int, extent: Extent) -> Outcome:
+    """Return the volatility of training, and what the networks do on the official test images."""
+    some = np.random.default_rng(seed).permutation(len(images.training))[:ROWS]
+    training, validation = images.training.pick(some).hold_out(0.2, seed)
+    scale = PixelScale.fit(training)
+    rows, held_out, test = scale.part(training), scale.part(validation), scale.part(images.test)
+    fewer = scale.part(training.hold_out(0.2, seed)[1])
+    records, chosen = [], {}
+    for contender, condition in _variants(activation):
+        base = replace(BASE, hidden_widths=(WIDE,)) if condition else BASE
+        recipes = [replace(recipe, max_epochs=extent.tuning_epochs) for recipe in candidates(contender, base, LAMBDAS)]
+        recipe = choose(recipes, fewer, held_out, len(CLASSES), [_TUNING_SEED + seed])
+        # None ends before its last epoch: the longer a training is, the higher its peak can be.
+        recipe = replace(recipe, max_epochs=extent.epochs, patience=extent.epochs)
+        (trained,) = train_stack([Job(recipe, seed, rows, held_out)], len(CLASSES))
+        measured = measure(contender.name, trained.network, test, seed=seed, condition=condition)
+        peak = peak_volatility(trained.gradient_norms)
+        records += [*measured, measured[0]._replace(metric="peak gradient volatility", value=peak)]
+        chosen[f"{contender.name}, {condition}" if condition else contender.name] = {
+            "learning rate": recipe.learning_rate,
+            "weight decay": recipe.weight_decay,
+            "λ": recipe.dreg.start,
+            "best epoch": trained.epochs,
+            "steps": len(trained.gradient_norms),
+        }
+    return Outcome(records, {"data": images.extent, "chosen": chosen})
+
+
+def _variants(activation: str) -> list[tuple[Contender, str]]:
+    """Return the contenders of an activation, with what is unusual about them."""
+    variants = [(contender, "") for contender in NETWORKS if contender.activation == activation]
+    if activation != "polynomial":
+        variants.append((Contender(activation, dreg=False), WIDE_CONDITION))
+    return variants
+
+
+MNIST_VOLATILITY = Experiment(
+    title="MNIST",
+    data="MNIST; by each seed 20,000 of the training images to train on and 5,000 to choose by, official test images",
+    protocol=f"784-32-10 on flattened pixels, and usual activations with 784-{WIDE}-10 as well, 10 seeds. Every "
+    f"contender chooses among {BUDGET} settings by its validation loss, trained on a fifth of the rows. Peak gradient "
+    f"volatility: the largest standard deviation of the gradient's norm over its mean, over {WINDOW} steps in a row.",
+    units=units,
+)
+"""The paper's comparison of how steadily networks train."""

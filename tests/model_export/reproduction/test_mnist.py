@@ -1,0 +1,80 @@
+"""The experiment on the volatility of gradients, with made-up images."""
+
+import json
+
+import numpy as np
+import pytest
+
+from model_export.chainzrule import ChainzRuleNetwork
+from model_export.reproduction import mnist
+from model_export.reproduction.mnist import BASE, MNIST_VOLATILITY, WIDE, WIDE_CONDITION, Extent, evaluate
+from model_export.tasks.image_set import ImageSet
+from model_export.training.images import Images
+
+TINY = Extent(seeds=1, epochs=20, tuning_epochs=1, seconds=1)
+
+
+@pytest.fixture(scope="module")
+def images() -> ImageSet:
+    """Grey noise with a bright band, whose height is the class; 3 batches an epoch."""
+
+    def made_up(count: int) -> Images:
+        labels = np.arange(count) % 10
+        pixels = np.random.default_rng(count).integers(0, 60, (count, 28, 28, 1), dtype=np.uint8)
+        for image, label in zip(pixels, labels, strict=True):
+            image[2 * label : 2 * label + 4] += 150
+        return Images(pixels, labels)
+
+    return ImageSet(made_up(400), made_up(40), "400 and 40")
+
+
+def test_a_usual_activation_has_a_wide_twin(images: ImageSet) -> None:
+    outcome = evaluate(images, "tanh", 3, TINY)
+    peaks = {
+        (record.contender, record.condition): record
+        for record in outcome.records
+        if record.metric == "peak gradient volatility"
+    }
+    assert set(peaks) == {("tanh", ""), ("tanh + DREG", ""), ("tanh", WIDE_CONDITION)}
+    assert all(record.value > 0 and record.seed == 3 for record in peaks.values())
+    assert peaks["tanh", WIDE_CONDITION].parameters > 15 * peaks["tanh", ""].parameters
+    accuracies = [record.value for record in outcome.records if record.metric == "accuracy"]
+    assert min(accuracies) > 0.8
+    notes = json.loads(json.dumps(outcome.notes))
+    assert notes["data"] == "400 and 40"
+    assert notes["chosen"][f"tanh, {WIDE_CONDITION}"]["steps"] == 60
+
+
+def test_polynomials_have_none(images: ImageSet) -> None:
+    outcome = evaluate(images, "polynomial", 0, TINY)
+    assert {(record.contender, record.condition) for record in outcome.records} == {
+        ("ChainzRule", ""),
+        ("polynomial", ""),
+    }
+
+
+def test_the_wide_twin_is_as_wide_as_it_says() -> None:
+    own, wide = (
+        sum(parameter.numel() for parameter in network.parameters())
+        for network in (
+            ChainzRuleNetwork((784, *BASE.hidden_widths, 10)),
+            ChainzRuleNetwork((784, WIDE, 10), "relu"),
+        )
+    )
+    assert (own, wide) == (25_578, 395_920)
+    assert wide / own == pytest.approx(15.5, abs=0.05)
+
+
+def test_units_are_seed_by_seed_and_a_truncated_run_has_all_contenders(
+    images: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units = MNIST_VOLATILITY.units(False)
+    assert len({unit.name for unit in units}) == len(units) == 50
+    assert [unit.settings["activation"] for unit in units[:5]] == ["polynomial", "relu", "gelu", "silu", "tanh"]
+    assert {unit.settings["seed"] for unit in units[:5]} == {0}
+    json.dumps([unit.settings for unit in units])
+    monkeypatch.setattr(mnist, "load", lambda: images)
+    given = []
+    monkeypatch.setattr(mnist, "evaluate", lambda *arguments: given.append(arguments))
+    units[6].run()
+    assert given == [(images, "relu", 1, mnist.FULL)]
