@@ -16,7 +16,7 @@ from model_export.reproduction.quantities import quantity
 from model_export.reproduction.runs import all_experiments
 from model_export.reproduction.statistics import LEVEL, least_p
 from model_export.reproduction.summary_table import (
-    condition_table,
+    condition_tables,
     contender_table,
     fraction_tables,
     runs_of,
@@ -160,12 +160,13 @@ def _compared(comparisons: pd.DataFrame) -> Iterator[str]:
             "below 0.05. They are marked †.",
         )
     marked = comparisons.assign(mark=without_hope.map({True: " †", False: ""}))
-    for keys, part in marked.groupby(["experiment", "metric"], sort=False):
-        name, metric = map(str, keys)
+    for keys, part in marked.groupby(["experiment", "metric", "condition"], sort=False):
+        name, metric, condition = map(str, keys)
+        against = f" against {condition}" if condition else ""
         by = "folds" if part["test"].iloc[0] == FOLDS else "seeds"
         yield from (
             "",
-            f"### {name}, {quantity(metric).shown}: by {part['pairs'].max()} {by}",
+            f"### {name}, {quantity(metric).shown}{against}: by {part['pairs'].max()} {by}",
             "",
             markdown_table(_comparison_table(part, metric)),
         )
@@ -199,7 +200,12 @@ def _within(shown: str, low: float, high: float, form: Any) -> str:
 def _experiment(name: str, frame: pd.DataFrame, units: pd.DataFrame) -> Iterator[str]:
     experiment = all_experiments()[name]
     own = units[units["experiment"] == name]
-    yield from ("", f"## {name}: {experiment.title}", "", f"{experiment.data} {experiment.protocol}".strip())
+    yield from (
+        "",
+        f"## {name}: {experiment.title}",
+        "",
+        f"{experiment.data.rstrip('.')}. {experiment.protocol.rstrip('.')}.",
+    )
     took = f"; {in_words(own['seconds'].sum())} of computing" if len(own) else ""
     yield from ("", f"{runs_of(frame)}{took}.")
     contenders = contender_table(frame)
@@ -208,9 +214,8 @@ def _experiment(name: str, frame: pd.DataFrame, units: pd.DataFrame) -> Iterator
     for metric, table in fraction_tables(frame).items():
         title = f"By share of the training rows, {quantity(metric).shown}, mean ± sd:"
         yield from ("", title, "", markdown_table(table))
-    conditions = condition_table(frame)
-    if not conditions.empty:
-        yield from ("", "By condition, mean ± sd:", "", markdown_table(conditions))
+    for title, table in condition_tables(frame).items():
+        yield from ("", f"{title}:", "", markdown_table(table))
 
 
 def _environments(units: pd.DataFrame) -> Iterator[str]:
