@@ -1,5 +1,6 @@
 """The commands of the offline half."""
 
+from os import cpu_count
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -116,6 +117,32 @@ def drift(
     except ModelExportError as error:
         _fail(str(error))
     console.print(Text(f"written to {output}"), soft_wrap=True)
+
+
+@app.command()
+def reproduce(
+    tasks: Annotated[list[str] | None, typer.Argument(help="Lines of the paper's table; all unless given.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer seeds; into a folder of its own, `quick`.")] = False,
+    output: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("model_export/results/paper"),
+    jobs: Annotated[int, typer.Option(min=1, help="Units that run at once, each on one core.")] = cpu_count() or 1,
+) -> None:
+    """Run the paper's evaluation again and report it beside the paper's figures; goes on where it stopped.
+
+    Whatever else has been run before stands in the report too. Ctrl-C ends the run and reports what there is.
+    """
+    from model_export.reproduction.evaluation import run_and_report  # noqa: PLC0415 - seconds to load, for this alone
+    from model_export.reproduction.runs import all_experiments  # noqa: PLC0415
+
+    known = list(all_experiments())
+    if unknown := [task for task in tasks or () if task not in known]:
+        _fail(f"no task is called {', '.join(unknown)}; there are {', '.join(known)}")
+    folder = output / "quick" if quick else output
+    failed = run_and_report(tasks or known, folder, quick=quick, jobs=jobs, console=console)
+    for task, reason in failed.items():
+        console.print(Text.assemble(("--", "yellow"), f"  {task}: {reason}"), soft_wrap=True)
+    console.print(Text(f"written to {folder}"), soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)

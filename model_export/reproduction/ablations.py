@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from model_export.reproduction.folds import VALIDATION_SHARE, folds, standardise
 from model_export.reproduction.frozen import split
@@ -20,14 +20,11 @@ SCARCE = 0.1
 
 _REPEATS, _SEEDS = 3, 5
 
-VARIANTS: Mapping[str, Callable[[Recipe], Recipe]] = {
-    "usual": lambda usual: usual,
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "usual": {},
+    **{f"DREG {weight:g}": {"dreg": Schedule(weight)} for weight in (0.0, 1e-3, 1e-2, 1e-1, 3e-1)},
     **{
-        f"DREG {weight:g}": lambda usual, weight=weight: replace(usual, dreg=Schedule(weight))
-        for weight in (0.0, 1e-3, 1e-2, 3e-2, 1e-1, 3e-1)
-    },
-    **{
-        f"DREG {schedule}": lambda usual, schedule=schedule: replace(usual, dreg=schedule)
+        f"DREG {schedule}": {"dreg": schedule}
         for schedule in (
             Schedule(1e-1, 1e-3, "linear"),
             Schedule(1e-3, 1e-1, "linear"),
@@ -35,18 +32,15 @@ VARIANTS: Mapping[str, Callable[[Recipe], Recipe]] = {
             Schedule(1e-3, 1e-1, "cosine"),
         )
     },
-    **{f"degree {degree}": lambda usual, degree=degree: replace(usual, degree=degree) for degree in (1, 2, 4, 5)},
+    **{f"degree {degree}": {"degree": degree} for degree in (1, 2, 4, 5)},
+    **{f"curvature {curvature:g}": {"curvature": curvature} for curvature in (0.0, 0.1, 1.0)},
+    "one polynomial a layer": {"shared": True},
     **{
-        f"curvature {curvature:g}": lambda usual, curvature=curvature: replace(usual, curvature=curvature)
-        for curvature in (0.0, 0.1, 1.0)
-    },
-    "one polynomial a layer": lambda usual: replace(usual, shared=True),
-    **{
-        f"widths {'-'.join(map(str, widths))}": lambda usual, widths=widths: replace(usual, hidden_widths=widths)
+        f"widths {'-'.join(map(str, widths))}": {"hidden_widths": widths}
         for widths in ((16,), (64,), (256,), (16, 16), (256, 256), (64, 64, 64), (64, 64, 64, 64))
     },
 }
-"""What is changed, by name."""
+"""What is changed of the recipe, by name."""
 
 
 class _Case(NamedTuple):
@@ -59,10 +53,11 @@ class _Case(NamedTuple):
 
 def _pima(fraction: float, count: int) -> Sequence[_Case]:
     table = pima()
-    return [
-        _Case(*standardise(table, fold.training, fold.validation, fold.test), fold.repeat, fold.number)
-        for fold in folds(table.labels, count, fraction)
-    ]
+    cases = []
+    for fold in folds(table.labels, count, fraction):
+        training, validation, test = standardise(table, fold.training, fold.validation, fold.test)
+        cases.append(_Case(training, validation, test, fold.repeat, fold.number))
+    return cases
 
 
 def _sst5(fraction: float, count: int) -> Sequence[_Case]:
@@ -74,7 +69,7 @@ class _Setting(NamedTuple):
     cases: Callable[[float, int], Sequence[_Case]]
     usual: Recipe
     classes: int
-    count: int
+    repeats: int
     """Repeats of the cross-validation, or seeds"""
 
     seconds: float
@@ -91,13 +86,13 @@ SETTINGS: Mapping[str, _Setting] = {
 
 def _run(data: str, variant: str, count: int) -> Outcome:
     setting = SETTINGS[data]
-    recipe = VARIANTS[variant](setting.usual)
+    recipe = replace(setting.usual, **VARIANTS[variant])
     records: list[Record] = []
     for fraction in (1.0, SCARCE):
         cases = setting.cases(fraction, count)
         jobs = [Job(recipe, number, case.training, case.validation) for number, case in enumerate(cases)]
         for case, trained in zip(cases, train_stack(jobs, setting.classes), strict=True):
-            where = {"seed": case.seed, "fold": case.fold}
+            where: dict[str, Any] = {"seed": case.seed, "fold": case.fold}
             records += measure(
                 CHAINZRULE, trained.network, case.test, fraction=fraction, condition=f"{data}: {variant}", **where
             )
@@ -108,12 +103,12 @@ def _units(quick: bool) -> list[Unit]:
     return [
         Unit(
             f"{data}, {variant}",
-            {"recipe": change(setting.usual).settings, "count": 1 if quick else setting.count},
-            setting.seconds * (1 if quick else setting.count),
-            partial(_run, data, variant, 1 if quick else setting.count),
+            {"recipe": replace(setting.usual, **changes).settings, "count": 1 if quick else setting.repeats},
+            setting.seconds * (1 if quick else setting.repeats),
+            partial(_run, data, variant, 1 if quick else setting.repeats),
         )
         for data, setting in SETTINGS.items()
-        for variant, change in VARIANTS.items()
+        for variant, changes in VARIANTS.items()
     ]
 
 
@@ -121,8 +116,8 @@ ABLATIONS = Experiment(
     title="Ablations",
     data="Pima, and SST-5's sentences on the frozen encoder",
     protocol=(
-        f"one thing changed at a time, nothing chosen; Pima {_REPEATS} × 10 folds, SST-5 {_SEEDS} seeds on the official "
-        f"test rows; all of the training rows, and {SCARCE:.0%} of them"
+        f"one thing changed at a time, nothing chosen; Pima {_REPEATS} × 10 folds, SST-5 {_SEEDS} seeds on its "
+        f"own test rows; all of the training rows, and {SCARCE:.0%} of them"
     ),
     units=_units,
 )

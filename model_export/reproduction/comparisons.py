@@ -36,7 +36,8 @@ def compare(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return a row for each contender beside ChainzRule, on each experiment and metric that the paper claims.
 
     Differences are ChainzRule's minus the contender's, paired by seed and fold, of all training rows and unaltered test
-    rows; fewer than two pairs are not compared. `p_bonferroni` is over all rows returned, and so is the verdict, at 5 %.
+    rows; fewer than two pairs are not compared. `p_bonferroni` is over all rows returned; the verdict is
+    by it, at 5 %.
 
     Args:
         frames: records by experiment.

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from model_export.reproduction.polynomial_curves import AFTER, BEFORE, curves
 from model_export.reproduction.quantities import quantity
 from model_export.reproduction.records import CHAINZRULE
-from model_export.reproduction.summary_table import share
+from model_export.reproduction.summary_table import severities, share
 
 # Fixed, so that the same records give the same bytes.
 _STYLE: dict[Any, Any] = {
@@ -33,9 +33,6 @@ _COLOURS = {"polynomial": "#0072B2", "relu": "#D55E00", "gelu": "#009E73", "silu
 _GREYS = ("#222222", "#666666", "#999999")
 _MARKERS = "osDv^<>Px"
 
-SEVERITY = r"(.+) ([1-5])"
-"""Of a condition that is a corruption."""
-
 
 class Drawn(NamedTuple):
     """A figure that was written."""
@@ -49,16 +46,6 @@ def write_figures(frames: Mapping[str, pd.DataFrame], folder: Path) -> list[Draw
     """Draw every figure that the records allow into `folder`."""
     with mpl.rc_context(_STYLE):
         return list(_figures(frames, folder))
-
-
-def severities(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return accuracies with a column `severity`: the mean over corruptions by contender and seed, 0 where unaltered."""
-    part = frame[(frame["metric"] == "accuracy") & (frame["fraction"] == 1)]
-    found = part["condition"].str.extract(f"^{SEVERITY}$")[1].astype(float)
-    part = part.assign(severity=found.mask(part["condition"] == "", 0.0)).dropna(subset="severity")
-    if part["severity"].max() == 0:
-        return part.iloc[:0]
-    return part.groupby(["contender", "seed", "severity"], sort=False)["value"].mean().reset_index()
 
 
 def _figures(frames: Mapping[str, pd.DataFrame], folder: Path) -> Iterator[Drawn]:
@@ -102,7 +89,7 @@ def _bands(panels: Mapping[str, pd.DataFrame], x: str, metric: str) -> Figure:
             style = _style(contender, contenders)
             (line,) = panel.plot(mean.index, mean, **style)
             lines.setdefault(contender, line)
-            band = 0.16 if contender == CHAINZRULE else 0.05
+            band = 0.18 if contender == CHAINZRULE else 0.025
             panel.fill_between(mean.index, mean - spread, mean + spread, color=style["color"], alpha=band, linewidth=0)
         panel.set_title(name)
         _horizontal(panel, x, sorted(part[x].unique()))

@@ -92,7 +92,8 @@ CLAIMS: tuple[Claim, ...] = (
         "accuracy",
         "70.17 % with 3.2 M parameters",
         "66.35 %, mean of ten models",
-        f"24,976 reviews of three origins instead of the 700,000 of Yelp Review Full, in other shares of stars; {_ENCODER}",
+        "24,976 reviews of three origins, in other shares of stars, instead of the 700,000 of Yelp Review Full; "
+        f"{_ENCODER}",
     ),
     Claim(
         "CIFAR-10-C, mean corruption accuracy",

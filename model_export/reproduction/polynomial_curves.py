@@ -1,14 +1,14 @@
 """Learned polynomials as records, before training and after, so that a figure can be drawn of kept runs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import cast
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
-from model_export.chainzrule import ChainzRuleLayer, Network
+from model_export.chainzrule.layer import ChainzRuleLayer
+from model_export.chainzrule.network import Network
 from model_export.reproduction.records import Record
 
 BEFORE, AFTER = "polynomial before", "polynomial after"
@@ -45,8 +45,8 @@ def curves(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _points(network: Network) -> Iterator[tuple[int, int, float, float]]:
-    for index, layer in enumerate(cast("Sequence[ChainzRuleLayer]", network.layers)):
-        values: Tensor = layer.activation(_Z.unsqueeze(1).expand(-1, layer.linear.out_features))[0]
+    for index, layer in enumerate(cast("tuple[ChainzRuleLayer, ...]", network.layers)):
+        values, _ = layer.activation(_Z.unsqueeze(1).expand(-1, layer.linear.out_features))
         neurons = np.unique(np.linspace(0, values.shape[1] - 1, _NEURONS).round().astype(int)).tolist()
         for neuron in neurons:
             for z, value in zip(_Z.tolist(), values[:, neuron].tolist(), strict=True):

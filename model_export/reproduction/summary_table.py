@@ -1,6 +1,7 @@
 """Records as tables: means over seeds and folds, with their standard deviations."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -12,6 +13,9 @@ _TWIN = "relu"
 """Whose number of parameters the others' are compared with."""
 
 _OF_FRACTIONS = ("accuracy", "tail ratio")
+
+_CORRUPTION = r"^(.+) ([1-5])$"
+"""A condition that is one: its name and its severity"""
 
 
 def measured(frame: pd.DataFrame) -> pd.DataFrame:
@@ -37,6 +41,8 @@ def metrics_of(frame: pd.DataFrame) -> list[str]:
 def contender_table(frame: pd.DataFrame) -> pd.DataFrame:
     """Return contender × what was measured of all training rows and unaltered test rows, and the parameters."""
     part = usual(measured(frame))
+    if part.empty:
+        return part
     table = _table(part, ["contender"], "metric", metrics_of(part))
     table.columns = [quantity(metric).shown for metric in table.columns]
     counts = part.groupby("contender")["parameters"].max().reindex(table.index)
@@ -57,10 +63,30 @@ def fraction_tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return tables
 
 
+def severities(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return accuracies with a column `severity`: the mean over corruptions by contender and seed, 0 where unaltered.
+
+    It is empty where no row was corrupted.
+    """
+    part = frame[(frame["metric"] == "accuracy") & (frame["fraction"] == 1)]
+    found = part["condition"].str.extract(_CORRUPTION)[1].astype(float)
+    part = part.assign(severity=found.mask(part["condition"] == "", 0.0)).dropna(subset="severity")
+    if found.isna().all():
+        return part.iloc[:0]
+    return part.groupby(["contender", "seed", "severity"], sort=False)["value"].mean().reset_index()
+
+
 def condition_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return what was measured under each condition: contender × condition of one metric, else both × metrics."""
+    """Return what was measured under each condition: condition × contender of one metric, else both × metrics.
+
+    A corruption is one condition, by the mean over its severities.
+    """
     part = measured(frame)
     part = part[(part["condition"] != "") & (part["fraction"] == 1)]
+    if part.empty:
+        return part
+    part = part.assign(condition=part["condition"].str.replace(_CORRUPTION, r"\1", regex=True))
+    part = part.groupby(["condition", "contender", "metric", "seed", "fold"], sort=False)["value"].mean().reset_index()
     metrics = metrics_of(part)
     conditions = list(part["condition"].unique())
     if len(metrics) == 1:
@@ -85,15 +111,15 @@ def runs_of(frame: pd.DataFrame) -> str:
 
 
 def _table(
-    part: pd.DataFrame, index: Sequence[str], columns: str, order: Sequence[object], metric: str = ""
+    part: pd.DataFrame, index: Sequence[str], columns: str, order: Sequence[Any], metric: str = ""
 ) -> pd.DataFrame:
     """Return cells of mean ± sd, rows as they first come; of `metric`, or of the column's where that is the metric."""
     cells = {
-        keys: quantity(metric or keys[-1]).spread(values)
+        keys: quantity(metric or str(keys[-1])).spread(values)
         for keys, values in part.groupby([*index, columns], sort=False)["value"]
     }
     table = pd.Series(cells, dtype=object).rename_axis([*index, columns]).unstack(columns, sort=False)
-    return table.reindex(columns=order)
+    return table.reindex(columns=list(order))
 
 
 def _parameters(count: int, twin: int) -> str:

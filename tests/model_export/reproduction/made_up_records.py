@@ -1,6 +1,7 @@
 """Made-up records of every kind that the report shows."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ def _pima(repeats: int, folds: int) -> Iterator[Record]:
         for seed in range(repeats):
             for fraction in (0.05, 0.1, 0.25, 0.5, 1.0):
                 for fold in range(folds):
-                    where = {"seed": seed, "fold": fold, "fraction": fraction}
+                    where: dict[str, Any] = {"seed": seed, "fold": fold, "fraction": fraction}
                     shared = 0.75 + 0.03 * np.log10(fraction) + 0.03 * np.sin(seed * folds + fold)
                     value = shared + shift.get(contender, 0) + generator.normal(0, 0.01)
                     yield Record(contender, parameters, "accuracy", value, **where)
@@ -85,7 +86,7 @@ def sst5(seeds: int = 5) -> pd.DataFrame:
         for metric, centre in (("accuracy", 0.46), ("tail ratio", 1.1), ("seconds", 2.0))
     ]
     start, network = ChainzRuleNetwork((3, 16, 16, 2)), ChainzRuleNetwork((3, 16, 16, 2))
-    for layer in network.layers:
-        coefficients = layer.activation.coefficients
-        coefficients.data += 0.05 * coefficients.new_tensor(generator.normal(size=coefficients.shape))
+    for name, parameter in network.named_parameters():
+        if name.endswith("coefficients"):
+            parameter.data += 0.05 * parameter.new_tensor(generator.normal(size=parameter.shape))
     return frame([*made, *polynomial_records("ChainzRule", network, start)])

@@ -1,0 +1,118 @@
+"""The paper's table with what was found here beside it."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from model_export.reproduction.comparisons import BETTER, UNSHOWN, WORSE, usual
+from model_export.reproduction.paper import CLAIMS, USUAL, Claim, Form
+from model_export.reproduction.quantities import quantity
+from model_export.reproduction.records import CHAINZRULE
+from model_export.reproduction.summary_table import runs_of
+
+NOT_RUN = "not run"
+
+
+def claims_table(
+    frames: Mapping[str, pd.DataFrame], comparisons: pd.DataFrame, data: Mapping[str, str]
+) -> pd.DataFrame:
+    """Return a row for each claim: the paper's numbers, ours and the other contenders', and what could be shown.
+
+    Args:
+        frames: records by experiment; one that is absent was not run.
+        comparisons: of `compare`.
+        data: on which rows each experiment is run.
+    """
+    rows = {
+        claim.domain: _row(claim, frames.get(claim.experiment), comparisons) | {"rows": data.get(claim.experiment, "")}
+        for claim in CLAIMS
+    }
+    return pd.DataFrame(rows).T.rename_axis("domain")
+
+
+def _row(claim: Claim, frame: pd.DataFrame | None, comparisons: pd.DataFrame) -> dict[str, str]:
+    stated = {"the paper's ChainzRule": claim.stated, "the paper's comparison": claim.compared}
+    part = None if frame is None else frame[(frame["metric"] == claim.metric) & (frame["condition"] == "")]
+    if part is None or CHAINZRULE not in set(part["contender"]):
+        return stated | {"ChainzRule here": NOT_RUN, "others here": "", "ChainzRule is": "", "runs": ""}
+    where = (comparisons["experiment"] == claim.experiment) & (comparisons["metric"] == claim.metric)
+    ours, others = _BY_FORM[claim.form](claim.metric, part)
+    return stated | {
+        "ChainzRule here": ours,
+        "others here": others,
+        "ChainzRule is": verdicts(comparisons[where]),
+        "runs": runs_of(usual(part)),
+    }
+
+
+def verdicts(compared: pd.DataFrame) -> str:
+    """Return in words which contenders ChainzRule is better and worse than, and from which it is not shown to differ.
+
+    Args:
+        compared: rows of `compare`, of one experiment and metric.
+    """
+    if compared.empty:
+        return "not compared: fewer than two pairs"
+    named = {verdict: part["contender"].tolist() for verdict, part in compared.groupby("verdict")}
+    said = [
+        f"{words} {', '.join(named[verdict])}"
+        for verdict, words in {BETTER: "better than", WORSE: "worse than", UNSHOWN: "not shown to differ from"}.items()
+        if verdict in named
+    ]
+    return "; ".join(said)
+
+
+def _value(metric: str, part: pd.DataFrame) -> tuple[str, str]:
+    """Return our value, and that of the best other contender, which its choice by the same rows flatters."""
+    kind, values = quantity(metric), usual(part).groupby("contender", sort=False)["value"]
+    means = values.mean().drop(CHAINZRULE) * kind.better
+    ours = _with_unit(kind.spread(values.get_group(CHAINZRULE)), kind.percent)
+    if means.empty:
+        return ours, ""
+    best = str(means.idxmax())
+    return ours, f"best: {best}, {_with_unit(kind.spread(values.get_group(best)), kind.percent)}"
+
+
+def _difference(metric: str, part: pd.DataFrame) -> tuple[str, str]:
+    """Return our value minus that of each usual twin, and the values."""
+    kind, means = quantity(metric), usual(part).groupby("contender")["value"].mean()
+    ours = means[CHAINZRULE]
+    twins = [name for name in USUAL if name in means]
+    against = [f"{kind.difference(ours - means[name])} against {name}" for name in twins]
+    values = [f"{name} {kind.number(means[name])}" for name in twins]
+    return f"{', '.join(against)}; itself {_with_unit(kind.number(ours), kind.percent)}", ", ".join(values)
+
+
+def _change(metric: str, part: pd.DataFrame) -> tuple[str, str]:
+    """Return by how much our value differs from each usual twin's, relative to that, and the values."""
+    kind, means = quantity(metric), usual(part).groupby("contender")["value"].mean()
+    ours = means[CHAINZRULE]
+    twins = [name for name in USUAL if name in means]
+    against = [f"{ours / means[name] - 1:+.1%} against {name}" for name in twins]
+    values = [f"{name} {kind.number(means[name])}" for name in twins]
+    return f"{', '.join(against)}; itself {kind.number(ours)}", ", ".join(values)
+
+
+def _fractions(metric: str, part: pd.DataFrame) -> tuple[str, str]:
+    """Return the least and the most of the means at each share of the training rows, ours and the usual twins'."""
+    kind, means = quantity(metric), part.groupby(["contender", "fraction"])["value"].mean()
+
+    def span(values: "pd.Series[float]") -> str:
+        return f"{kind.number(values.min())}–{kind.number(values.max())}"
+
+    twins = [name for name in USUAL if name in means]
+    fractions = part["fraction"].nunique()
+    shares = f"over {fractions} shares of the training rows" if fractions > 1 else "at all training rows"
+    return f"{span(means[CHAINZRULE])} {shares}", ", ".join(f"{name} {span(means[name])}" for name in twins)
+
+
+def _with_unit(number: str, percent: bool) -> str:
+    return f"{number} %" if percent else number
+
+
+_BY_FORM = {
+    Form.VALUE: _value,
+    Form.DIFFERENCE: _difference,
+    Form.CHANGE: _change,
+    Form.FRACTIONS: _fractions,
+}
