@@ -29,7 +29,8 @@ LAMBDAS = (10**-3.5, 10**-2.5, 10**-1.5)
 WIDE = 498
 """Hidden neurons of a twin with 15.5 times the parameters of ChainzRule's: 395,920 and 25,578."""
 
-WIDE_CONDITION = "15.5 × the parameters"
+WIDE_SUFFIX = ", 15.5 × the parameters"
+"""What such a twin's name ends in."""
 
 ROWS = 25_000
 """Training images, of which a fifth is for validation."""
@@ -101,7 +102,7 @@ def evaluate(images: ImageSet, activation: str, width: int, seed: int, extent: E
     rows, held_out, test = scale.part(training), scale.part(validation), scale.part(images.test)
     fewer = scale.part(training.hold_out(0.2, seed)[1])
     records, chosen = [], {}
-    condition = WIDE_CONDITION if width == WIDE else ""
+    suffix = WIDE_SUFFIX if width == WIDE else ""
     base = replace(BASE, hidden_widths=(width,))
     for contender in NETWORKS:
         if contender.activation != activation or (contender.dreg and width == WIDE):
@@ -111,7 +112,7 @@ def evaluate(images: ImageSet, activation: str, width: int, seed: int, extent: E
         # None ends before its last epoch: the longer a training is, the higher its peak can be.
         recipe = replace(recipe, max_epochs=extent.epochs, patience=extent.epochs)
         (trained,) = train_stack([Job(recipe, seed, rows, held_out)], len(CLASSES))
-        measured = measure(contender.name, trained.network, test, seed=seed, condition=condition)
+        measured = measure(f"{contender.name}{suffix}", trained.network, test, seed=seed)
         peak = peak_volatility(trained.gradient_norms)
         records += [*measured, measured[0]._replace(metric="peak gradient volatility", value=peak)]
         chosen[contender.name] = {
