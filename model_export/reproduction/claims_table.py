@@ -53,9 +53,11 @@ def verdicts(compared: pd.DataFrame) -> str:
     """
     if compared.empty:
         return "not compared: fewer than two pairs"
-    named = {verdict: part["contender"].tolist() for verdict, part in compared.groupby("verdict")}
+    named = {verdict: ", ".join(part["contender"]) for verdict, part in compared.groupby("verdict")}
+    if len(named) == 1 < len(compared):
+        named = dict.fromkeys(named, f"any of the {len(compared)} others")
     said = [
-        f"{words} {', '.join(named[verdict])}"
+        f"{words} {named[verdict]}"
         for verdict, words in {BETTER: "better than", WORSE: "worse than", UNSHOWN: "not shown to differ from"}.items()
         if verdict in named
     ]
@@ -88,7 +90,7 @@ def _change(metric: str, part: pd.DataFrame) -> tuple[str, str]:
     kind, means = quantity(metric), usual(part).groupby("contender")["value"].mean()
     ours = means[CHAINZRULE]
     twins = [name for name in USUAL if name in means]
-    against = [f"{ours / means[name] - 1:+.1%} against {name}" for name in twins]
+    against = [f"{100 * (ours / means[name] - 1):+.1f} % against {name}" for name in twins]
     values = [f"{name} {kind.number(means[name])}" for name in twins]
     return f"{', '.join(against)}; itself {kind.number(ours)}", ", ".join(values)
 
@@ -98,7 +100,7 @@ def _fractions(metric: str, part: pd.DataFrame) -> tuple[str, str]:
     kind, means = quantity(metric), part.groupby(["contender", "fraction"])["value"].mean()
 
     def span(values: "pd.Series[float]") -> str:
-        return f"{kind.number(values.min())}–{kind.number(values.max())}"
+        return "–".join(dict.fromkeys([kind.number(values.min()), kind.number(values.max())]))
 
     twins = [name for name in USUAL if name in means]
     fractions = part["fraction"].nunique()

@@ -28,7 +28,7 @@ def usual(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def has_folds(frame: pd.DataFrame) -> bool:
-    """Return whether an experiment's records are those of a cross-validation."""
+    """Return whether records are those of a cross-validation."""
     return bool(frame["fold"].nunique() > 1)
 
 
@@ -65,7 +65,6 @@ def _compared(name: str, metric: str, frame: pd.DataFrame) -> Iterator[dict[str,
     part = part[part["metric"] == metric]
     # Contenders stand side by side, a row for each seed and fold.
     values = part.pivot_table(index=["seed", "fold"], columns="contender", values="value")
-    folds = frame["fold"].nunique()
     for contender in part["contender"].unique():
         if contender == CHAINZRULE or CHAINZRULE not in values:
             continue
@@ -73,12 +72,12 @@ def _compared(name: str, metric: str, frame: pd.DataFrame) -> Iterator[dict[str,
         if len(pairs) < 2:
             continue
         differences = (pairs[CHAINZRULE] - pairs[contender]).to_numpy()
-        tested = corrected_t(differences, folds) if has_folds(frame) else signed_rank(differences)
+        tested = corrected_t(differences, part["fold"].nunique()) if has_folds(part) else signed_rank(differences)
         yield {
             "experiment": name,
             "metric": metric,
             "contender": contender,
-            "test": FOLDS if has_folds(frame) else SEEDS,
+            "test": FOLDS if has_folds(part) else SEEDS,
             "pairs": len(pairs),
             "ours": pairs[CHAINZRULE].mean(),
             "theirs": pairs[contender].mean(),

@@ -35,7 +35,7 @@ class Quantity(NamedTuple):
 
     def difference(self, value: float) -> str:
         """Return a difference, with its sign."""
-        return f"{value * self._scale:+.{self.digits}f}"
+        return f"{value * self._scale:+z.{self.digits}f}"
 
     @property
     def _scale(self) -> int:

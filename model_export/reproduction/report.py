@@ -13,7 +13,6 @@ from model_export.reproduction.estimate import in_words
 from model_export.reproduction.figures import Drawn, write_figures
 from model_export.reproduction.paper import CLAIMS
 from model_export.reproduction.quantities import quantity
-from model_export.reproduction.records import Experiment
 from model_export.reproduction.runs import all_experiments
 from model_export.reproduction.statistics import LEVEL, least_p
 from model_export.reproduction.summary_table import (
@@ -44,7 +43,7 @@ def write_report(frames: Mapping[str, pd.DataFrame], failed: Mapping[str, str], 
     """
     output.mkdir(parents=True, exist_ok=True)
     frames = {name: frames[name] for name in all_experiments() if name in frames and not frames[name].empty}
-    lines = [*_head(quick), *_failures(failed)]
+    lines = [*_head(quick), *_gaps(frames, failed, quick)]
     if frames:
         units, comparisons = _units(frames, output / RUNS), compare(frames)
         records = pd.concat(frames, names=["experiment"]).reset_index("experiment")
@@ -55,8 +54,8 @@ def write_report(frames: Mapping[str, pd.DataFrame], failed: Mapping[str, str], 
         lines += [
             *_paper(frames, comparisons),
             *_drawn(write_figures(frames, output)),
+            *(line for name, frame in frames.items() for line in _experiment(name, frame, units)),
             *_compared(comparisons),
-            *(line for name, frame in frames.items() for line in _experiment(name, frame, units, quick)),
             *_environments(units),
         ]
     (output / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -95,10 +94,22 @@ def _head(quick: bool) -> Iterator[str]:
     )
 
 
-def _failures(failed: Mapping[str, str]) -> Iterator[str]:
-    if failed:
-        yield from ("", "Not run, or not to the end:", "")
-        yield from (f"- **{name}**: {reason}" for name, reason in failed.items())
+def _gaps(frames: Mapping[str, pd.DataFrame], failed: Mapping[str, str], quick: bool) -> Iterator[str]:
+    """Yield what of the table is not there, or there with fewer seeds than planned, and why."""
+    said = {name: gap for name in all_experiments() if (gap := _gap(name, frames.get(name), failed.get(name), quick))}
+    if said:
+        yield from ("", "**Not run, or not to the end:**", "")
+        yield from (f"- {name}: {gap}" for name, gap in said.items())
+
+
+def _gap(name: str, frame: pd.DataFrame | None, reason: str | None, quick: bool) -> str:
+    why = f": {reason}" if reason else ""
+    if frame is None:
+        return f"not run{why}"
+    there, planned = frame["unit"].nunique(), len(all_experiments()[name].units(quick))
+    if there == planned:
+        return ""
+    return f"{there} of {planned} units, which is {runs_of(frame)} and fewer than planned{why}"
 
 
 def _paper(frames: Mapping[str, pd.DataFrame], comparisons: pd.DataFrame) -> Iterator[str]:
@@ -109,7 +120,7 @@ def _paper(frames: Mapping[str, pd.DataFrame], comparisons: pd.DataFrame) -> Ite
         "",
         "Means ± standard deviations over seeds, or over the folds of all seeds. The best other contender is chosen by "
         "the very rows it is shown for, which flatters it. Better, worse: after Bonferroni's correction over all "
-        f"{len(comparisons)} comparisons of this report, at {LEVEL:.0%}.",
+        f"{len(comparisons)} comparisons of this report, at {100 * LEVEL:.0f} %.",
         "",
         markdown_table(claims_table(frames, comparisons, data)),
         "",
@@ -185,28 +196,21 @@ def _within(shown: str, low: float, high: float, form: Any) -> str:
     return f"{shown} ({form(low)} to {form(high)})"
 
 
-def _experiment(name: str, frame: pd.DataFrame, units: pd.DataFrame, quick: bool) -> Iterator[str]:
+def _experiment(name: str, frame: pd.DataFrame, units: pd.DataFrame) -> Iterator[str]:
     experiment = all_experiments()[name]
     own = units[units["experiment"] == name]
     yield from ("", f"## {name}: {experiment.title}", "", f"{experiment.data} {experiment.protocol}".strip())
     took = f"; {in_words(own['seconds'].sum())} of computing" if len(own) else ""
     yield from ("", f"{runs_of(frame)}{took}.")
-    yield from _unfinished(experiment, frame, quick)
     contenders = contender_table(frame)
     if not contenders.empty:
         yield from ("", "All training rows, unaltered test rows, mean ± sd:", "", markdown_table(contenders))
     for metric, table in fraction_tables(frame).items():
-        title = f"{quantity(metric).shown} by share of the training rows, mean ± sd:"
-        yield from ("", title[0].upper() + title[1:], "", markdown_table(table))
+        title = f"By share of the training rows, {quantity(metric).shown}, mean ± sd:"
+        yield from ("", title, "", markdown_table(table))
     conditions = condition_table(frame)
     if not conditions.empty:
         yield from ("", "By condition, mean ± sd:", "", markdown_table(conditions))
-
-
-def _unfinished(experiment: Experiment, frame: pd.DataFrame, quick: bool) -> Iterator[str]:
-    planned, there = len(experiment.units(quick)), frame["unit"].nunique()
-    if there < planned:
-        yield from ("", f"**Not finished: {there} of {planned} planned units, and so fewer seeds than planned.**")
 
 
 def _environments(units: pd.DataFrame) -> Iterator[str]:

@@ -14,7 +14,11 @@ _TWIN = "relu"
 
 _OF_FRACTIONS = ("accuracy", "tail ratio")
 
-_CORRUPTION = r"^(.+) ([1-5])$"
+_CORRUPTIONS = (
+    *("gaussian noise", "shot noise", "impulse noise", "defocus blur", "glass blur", "motion blur", "zoom blur"),
+    *("snow", "frost", "fog", "brightness", "contrast", "elastic transform", "pixelate", "jpeg compression"),
+)
+_CORRUPTION = rf"^({'|'.join(_CORRUPTIONS)}) ([1-5])$"
 """A condition that is one: its name and its severity"""
 
 
@@ -102,8 +106,9 @@ def share(fraction: float) -> str:
 
 
 def runs_of(frame: pd.DataFrame) -> str:
-    """Return how many seeds and folds an experiment's contenders have."""
+    """Return how many seeds and folds an experiment's contenders have, on all rows, unaltered, where there are any."""
     part = measured(frame)
+    part = part if (unaltered := usual(part)).empty else unaltered
     counts = part.groupby("contender")["seed"].nunique()
     least, most = counts.min(), counts.max()
     seeds = f"{most} {'seed' if most == 1 else 'seeds'}" if least == most else f"{least} to {most} seeds"
@@ -125,4 +130,4 @@ def _table(
 def _parameters(count: int, twin: int) -> str:
     if not count:
         return ""
-    return f"{count:,}" if not twin or twin == count else f"{count:,} ({count / twin - 1:+.1%})"
+    return f"{count:,}" if not twin or twin == count else f"{count:,} ({100 * (count / twin - 1):+.1f} %)"

@@ -51,6 +51,17 @@ def test_the_interval_of_cohens_d_holds_the_effect_as_often_as_it_says() -> None
     assert within == pytest.approx(0.95, abs=0.035)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_interval_of_cohens_d_is_that_of_the_noncentral_t(seed: int) -> None:
+    differences = np.random.default_rng(seed).normal(0.3, 1, 30)
+    found = corrected_t(differences, 10)
+    scale = (1 / 30 + 1 / 9) ** 0.5
+    shares = [stats.nct.cdf(found.effect / scale, 29, bound / scale) for bound in (found.effect_low, found.effect_high)]
+    assert shares == pytest.approx([0.975, 0.025], abs=2e-4)
+    mirrored = corrected_t(-differences, 10)
+    assert (mirrored.effect_low, mirrored.effect_high) == pytest.approx((-found.effect_high, -found.effect_low))
+
+
 def test_a_large_effect_has_an_interval_too() -> None:
     found = corrected_t(1 + 0.001 * np.random.default_rng(3).normal(size=100), 10)
     assert 300 < found.effect_low < found.effect < found.effect_high < 3000
