@@ -7,7 +7,7 @@ import pytest
 
 from model_export.chainzrule import ChainzRuleNetwork
 from model_export.reproduction import mnist
-from model_export.reproduction.mnist import BASE, MNIST_VOLATILITY, WIDE, WIDE_CONDITION, Extent, evaluate
+from model_export.reproduction.mnist import MNIST_VOLATILITY, SMALL, WIDE, WIDE_SUFFIX, Extent, evaluate
 from model_export.tasks.image_set import ImageSet
 from model_export.training.images import Images
 
@@ -28,36 +28,33 @@ def images() -> ImageSet:
     return ImageSet(made_up(400), made_up(40), "400 and 40")
 
 
-def test_a_usual_activation_has_a_wide_twin(images: ImageSet) -> None:
-    outcome = evaluate(images, "tanh", 3, TINY)
+def test_small_networks_are_compared_with_a_wide_twin(images: ImageSet) -> None:
+    small, wide = (evaluate(images, "tanh", width, 3, TINY) for width in (SMALL, WIDE))
     peaks = {
-        (record.contender, record.condition): record
-        for record in outcome.records
+        record.contender: record
+        for record in (*small.records, *wide.records)
         if record.metric == "peak gradient volatility"
     }
-    assert set(peaks) == {("tanh", ""), ("tanh + DREG", ""), ("tanh", WIDE_CONDITION)}
+    assert set(peaks) == {"tanh", "tanh + DREG", f"tanh{WIDE_SUFFIX}"}
     assert all(record.value > 0 and record.seed == 3 for record in peaks.values())
-    assert peaks["tanh", WIDE_CONDITION].parameters > 15 * peaks["tanh", ""].parameters
-    accuracies = [record.value for record in outcome.records if record.metric == "accuracy"]
+    assert peaks[f"tanh{WIDE_SUFFIX}"].parameters > 15 * peaks["tanh"].parameters
+    accuracies = [record.value for record in (*small.records, *wide.records) if record.metric == "accuracy"]
     assert min(accuracies) > 0.8
-    notes = json.loads(json.dumps(outcome.notes))
+    notes = json.loads(json.dumps(wide.notes))
     assert notes["data"] == "400 and 40"
-    assert notes["chosen"][f"tanh, {WIDE_CONDITION}"]["steps"] == 60
+    assert notes["chosen"]["tanh"]["steps"] == 60
 
 
-def test_polynomials_have_none(images: ImageSet) -> None:
-    outcome = evaluate(images, "polynomial", 0, TINY)
-    assert {(record.contender, record.condition) for record in outcome.records} == {
-        ("ChainzRule", ""),
-        ("polynomial", ""),
-    }
+def test_polynomials_are_trained_with_and_without_dreg(images: ImageSet) -> None:
+    outcome = evaluate(images, "polynomial", SMALL, 0, TINY)
+    assert {record.contender for record in outcome.records} == {"ChainzRule", "polynomial"}
 
 
 def test_the_wide_twin_is_as_wide_as_it_says() -> None:
     own, wide = (
         sum(parameter.numel() for parameter in network.parameters())
         for network in (
-            ChainzRuleNetwork((784, *BASE.hidden_widths, 10)),
+            ChainzRuleNetwork((784, SMALL, 10)),
             ChainzRuleNetwork((784, WIDE, 10), "relu"),
         )
     )
@@ -69,12 +66,16 @@ def test_units_are_seed_by_seed_and_a_truncated_run_has_all_contenders(
     images: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     units = MNIST_VOLATILITY.units(False)
-    assert len({unit.name for unit in units}) == len(units) == 50
-    assert [unit.settings["activation"] for unit in units[:5]] == ["polynomial", "relu", "gelu", "silu", "tanh"]
-    assert {unit.settings["seed"] for unit in units[:5]} == {0}
-    json.dumps([unit.settings for unit in units])
+    assert len({unit.name for unit in units}) == len(units) == 90
+    first = [unit.settings for unit in units[:9]]
+    assert {settings["seed"] for settings in first} == {0}
+    assert [settings["activation"] for settings in first if settings["width"] == SMALL] == [
+        *("polynomial", "relu", "gelu", "silu", "tanh")
+    ]
+    assert ("polynomial", WIDE) not in {(settings["activation"], settings["width"]) for settings in first}
+    json.dumps(first)
     monkeypatch.setattr(mnist, "load", lambda: images)
     given = []
     monkeypatch.setattr(mnist, "evaluate", lambda *arguments: given.append(arguments))
-    units[6].run()
-    assert given == [(images, "relu", 1, mnist.FULL)]
+    units[11].run()
+    assert given == [(images, "relu", WIDE, 1, mnist.FULL)]
