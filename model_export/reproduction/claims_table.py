@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from model_export.reproduction.comparisons import BETTER, UNSHOWN, WORSE, claimed, of_claim
+from model_export.reproduction.comparisons import BETTER, UNSHOWN, WORSE
 from model_export.reproduction.paper import CLAIMS, USUAL, Claim, Form
 from model_export.reproduction.quantities import quantity
 from model_export.reproduction.records import CHAINZRULE
@@ -32,16 +32,30 @@ def claims_table(
 
 def _row(claim: Claim, frame: pd.DataFrame | None, comparisons: pd.DataFrame) -> dict[str, str]:
     stated = {"the paper's ChainzRule": claim.stated, "the paper's comparison": claim.compared}
-    part = None if frame is None else claimed(claim, frame)
+    part = None if frame is None else _claimed(claim, frame)
     if part is None or CHAINZRULE not in set(part["contender"]):
         return stated | {"ChainzRule here": NOT_RUN, "others here": "", "ChainzRule is": "", "runs": ""}
     ours, others = _BY_FORM[claim.form](claim.metric, part)
     return stated | {
         "ChainzRule here": ours,
         "others here": others,
-        "ChainzRule is": verdicts(of_claim(claim, comparisons)),
+        "ChainzRule is": verdicts(_of_claim(claim, comparisons)),
         "runs": runs_of(_whole(part)),
     }
+
+
+def _claimed(claim: Claim, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the records of unaltered test rows that a claim is about, the others by their names without its suffix."""
+    concerned = frame["contender"].map(lambda name: name == CHAINZRULE or claim.concerns(name)).astype(bool)
+    part = frame[(frame["metric"] == claim.metric) & (frame["condition"] == "") & concerned]
+    return part.assign(contender=part["contender"].str.removesuffix(claim.suffix))
+
+
+def _of_claim(claim: Claim, comparisons: pd.DataFrame) -> pd.DataFrame:
+    """Return the comparisons that a claim is about, the others by their names without its suffix."""
+    part = comparisons[(comparisons["experiment"] == claim.experiment) & (comparisons["metric"] == claim.metric)]
+    part = part[part["contender"].map(claim.concerns).astype(bool)]
+    return part.assign(contender=part["contender"].str.removesuffix(claim.suffix))
 
 
 def verdicts(compared: pd.DataFrame) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model_export.reproduction.paper import CLAIMS, Claim
+from model_export.reproduction.paper import CLAIMS
 from model_export.reproduction.quantities import quantity
 from model_export.reproduction.records import CHAINZRULE
 from model_export.reproduction.statistics import LEVEL, bonferroni, corrected_t, least_p, signed_rank
@@ -17,39 +17,14 @@ FOLDS, SEEDS = "corrected t", "signed rank"
 """The tests: of repeated cross-validation, and of seeds."""
 
 COLUMNS = (
-    *(
-        "experiment",
-        "metric",
-        "contender",
-        "condition",
-        "test",
-        "pairs",
-        "ours",
-        "theirs",
-        "difference",
-        "low",
-        "high",
-        "p",
-    ),
-    *("effect", "effect_low", "effect_high", "p_bonferroni", "verdict"),
+    *("experiment", "metric", "contender", "test", "pairs", "ours", "theirs"),
+    *("difference", "low", "high", "p", "effect", "effect_low", "effect_high", "p_bonferroni", "verdict"),
 )
 
 
 def usual(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the records of all training rows and unaltered test rows."""
     return frame[(frame["fraction"] == 1) & (frame["condition"] == "")]
-
-
-def claimed(claim: Claim, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the records that a claim is about: of its metric, ChainzRule's usual ones and the others' as it says."""
-    condition = np.where(frame["contender"] == CHAINZRULE, "", claim.against)
-    return frame[(frame["metric"] == claim.metric) & (frame["condition"] == condition)]
-
-
-def of_claim(claim: Claim, comparisons: pd.DataFrame) -> pd.DataFrame:
-    """Return the comparisons that belong to a claim."""
-    where = {"experiment": claim.experiment, "metric": claim.metric, "condition": claim.against}
-    return comparisons[np.logical_and.reduce([comparisons[key] == value for key, value in where.items()])]
 
 
 def has_folds(frame: pd.DataFrame) -> bool:
@@ -61,8 +36,7 @@ def compare(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return a row for each contender beside ChainzRule, on each experiment and metric that the paper claims.
 
     Differences are ChainzRule's minus the contender's, paired by seed and fold, of all training rows and unaltered test
-    rows, the contender's under the condition that the paper compares it in; fewer than two pairs are not compared. `p_bonferroni` is over all rows returned; the verdict is
-    by it, at 5 %.
+    rows; fewer than two pairs are not compared. `p_bonferroni` is over all rows returned; the verdict is by it, at 5 %.
 
     Args:
         frames: records by experiment.
@@ -71,8 +45,8 @@ def compare(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         a frame of `COLUMNS`; `difference` is a mean where the test is `FOLDS`, Hodges and Lehmann's where it is
         `SEEDS`; `effect` is d_z there, and the rank-biserial correlation here.
     """
-    claims = [claim for claim in CLAIMS if claim.experiment in frames]
-    found = [row for claim in claims for row in _compared(claim, claimed(claim, frames[claim.experiment]))]
+    wanted = dict.fromkeys((claim.experiment, claim.metric) for claim in CLAIMS)
+    found = [row for name, metric in wanted if name in frames for row in _compared(name, metric, frames[name])]
     frame = pd.DataFrame(found, columns=list(COLUMNS[:-2]))
     frame["p_bonferroni"] = bonferroni(frame["p"].to_numpy(dtype=np.float64))
     frame["verdict"] = [_verdict(row) for row in frame.to_dict("records")]
@@ -85,8 +59,9 @@ def hopeless(comparisons: pd.DataFrame) -> "pd.Series[bool]":
     return (comparisons["test"] == SEEDS) & (least >= LEVEL)
 
 
-def _compared(claim: Claim, part: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    part = part[part["fraction"] == 1]
+def _compared(name: str, metric: str, frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    part = usual(frame)
+    part = part[part["metric"] == metric]
     # Contenders stand side by side, a row for each seed and fold.
     values = part.pivot_table(index=["seed", "fold"], columns="contender", values="value")
     for contender in part["contender"].unique():
@@ -98,10 +73,9 @@ def _compared(claim: Claim, part: pd.DataFrame) -> Iterator[dict[str, Any]]:
         differences = (pairs[CHAINZRULE] - pairs[contender]).to_numpy()
         tested = corrected_t(differences, part["fold"].nunique()) if has_folds(part) else signed_rank(differences)
         yield {
-            "experiment": claim.experiment,
-            "metric": claim.metric,
+            "experiment": name,
+            "metric": metric,
             "contender": contender,
-            "condition": claim.against,
             "test": FOLDS if has_folds(part) else SEEDS,
             "pairs": len(pairs),
             "ours": pairs[CHAINZRULE].mean(),

@@ -6,7 +6,7 @@ The paper is arXiv 2606.07908, of which abstract and summary alone were at hand.
 from enum import Enum, auto
 from typing import NamedTuple
 
-from model_export.reproduction.mnist import WIDE_CONDITION
+from model_export.reproduction.mnist import WIDE_SUFFIX
 
 USUAL = ("relu", "gelu", "silu", "tanh")
 """The twins with usual activations, without DREG, that the paper compares with."""
@@ -45,8 +45,12 @@ class Claim(NamedTuple):
 
     form: Form = Form.VALUE
 
-    against: str = ""
-    """The condition under which the others are taken; ChainzRule is its usual self"""
+    suffix: str = ""
+    """What the names of those it is compared with end in"""
+
+    def concerns(self, contender: str) -> bool:
+        """Return whether it compares ChainzRule with this contender: with wide twins only where it says so."""
+        return contender.endswith(WIDE_SUFFIX) == (self.suffix == WIDE_SUFFIX)
 
 
 _ENCODER = "encoder MiniLM-L6 of 22 M parameters, the paper's is not known to us"
@@ -58,8 +62,8 @@ _CIFAR10 = "CIFAR-10 lacks 94 of 60,000 images, 20 of them of the test set"
 _OWN = "the paper has no such number; measured so that the one above can be judged"
 
 _VOLATILITY = (
-    "the paper's definition is not known to us: here the largest rolling standard deviation, over 50 steps, of the norm "
-    "of the parameters' gradient, divided by its rolling mean"
+    "the paper's definition is not known to us: here the largest rolling standard deviation, over 50 steps, of the "
+    "norm of the parameters' gradient, divided by its rolling mean"
 )
 
 CLAIMS: tuple[Claim, ...] = (
@@ -140,7 +144,7 @@ CLAIMS: tuple[Claim, ...] = (
         "usual activations with 15.5 × its parameters",
         _VOLATILITY,
         Form.CHANGE,
-        WIDE_CONDITION,
+        WIDE_SUFFIX,
     ),
     Claim(
         "MNIST, peak gradient volatility at equal widths",

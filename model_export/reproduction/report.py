@@ -160,13 +160,12 @@ def _compared(comparisons: pd.DataFrame) -> Iterator[str]:
             "below 0.05. They are marked †.",
         )
     marked = comparisons.assign(mark=without_hope.map({True: " †", False: ""}))
-    for keys, part in marked.groupby(["experiment", "metric", "condition"], sort=False):
-        name, metric, condition = map(str, keys)
-        against = f" against {condition}" if condition else ""
+    for keys, part in marked.groupby(["experiment", "metric"], sort=False):
+        name, metric = map(str, keys)
         by = "folds" if part["test"].iloc[0] == FOLDS else "seeds"
         yield from (
             "",
-            f"### {name}, {quantity(metric).shown}{against}: by {part['pairs'].max()} {by}",
+            f"### {name}, {quantity(metric).shown}: by {part['pairs'].max()} {by}",
             "",
             markdown_table(_comparison_table(part, metric)),
         )
@@ -200,12 +199,8 @@ def _within(shown: str, low: float, high: float, form: Any) -> str:
 def _experiment(name: str, frame: pd.DataFrame, units: pd.DataFrame) -> Iterator[str]:
     experiment = all_experiments()[name]
     own = units[units["experiment"] == name]
-    yield from (
-        "",
-        f"## {name}: {experiment.title}",
-        "",
-        f"{experiment.data.rstrip('.')}. {experiment.protocol.rstrip('.')}.",
-    )
+    described = " ".join(f"{words.rstrip('.')}." for words in (experiment.data, experiment.protocol))
+    yield from ("", f"## {name}: {experiment.title}", "", described)
     took = f"; {in_words(own['seconds'].sum())} of computing" if len(own) else ""
     yield from ("", f"{runs_of(frame)}{took}.")
     contenders = contender_table(frame)

@@ -95,7 +95,8 @@ def condition_tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     keys = ["condition", "contender", "metric", "fraction", "seed", "fold"]
     part = part.groupby(keys, sort=False)["value"].mean().reset_index()
     tables = {}
-    for fraction, rows in part.groupby("fraction", sort=False):
+    for fraction in part["fraction"].unique():
+        rows = part[part["fraction"] == fraction]
         for metrics in _together(rows):
             shown = rows[rows["metric"].isin(metrics)]
             title = f"By condition, {share(fraction)} of the training rows, {_named(metrics)}, mean ± sd"

@@ -59,8 +59,8 @@ def cifar10_c(seeds: int = 12) -> pd.DataFrame:
             parameters = PARAMETERS.get(contender, 4818)
             made.append(Record(contender, parameters, "accuracy", 0.55 + generator.normal(0, 0.004), seed))
             made.append(Record(contender, parameters, "robust accuracy", 0.2 + generator.normal(0, 0.004), seed))
-            for radius in (2, 8):
-                made.append(Record(contender, parameters, "robust accuracy", 0.2, seed, condition=f"eps {radius}/255"))
+            radii = ("eps 2/255", "eps 8/255")
+            made += [Record(contender, parameters, "robust accuracy", 0.2, seed, condition=radius) for radius in radii]
             corrupted = [
                 Record(
                     contender,

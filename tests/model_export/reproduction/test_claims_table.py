@@ -3,7 +3,7 @@ import pytest
 
 from model_export.reproduction.claims_table import NOT_RUN, claims_table, verdicts
 from model_export.reproduction.comparisons import compare
-from model_export.reproduction.mnist import WIDE_CONDITION
+from model_export.reproduction.mnist import WIDE_SUFFIX
 from model_export.reproduction.records import Record
 from tests.model_export.reproduction.made_up_records import cifar10_c, frame, pima
 
@@ -15,14 +15,11 @@ def table() -> pd.DataFrame:
 
 
 def mnist() -> pd.DataFrame:
-    values = {"ChainzRule": 0.8, "relu": 1.0, "gelu": 0.5}
+    values = {"ChainzRule": 0.8, "relu": 1.0, "gelu": 0.5, f"relu{WIDE_SUFFIX}": 2.0}
     return frame(
         [
-            Record(contender, 1, "peak gradient volatility", value, seed, condition=condition)
-            for contender, condition, value in (
-                *((name, "", value) for name, value in values.items()),
-                ("relu", WIDE_CONDITION, 2.0),
-            )
+            Record(contender, 1, "peak gradient volatility", value, seed)
+            for contender, value in values.items()
             for seed in range(3)
         ]
     )
