@@ -220,4 +220,5 @@ def _environments(units: pd.DataFrame) -> Iterator[str]:
     grouped = units[where].fillna("unknown").groupby(where[1:], sort=False)["experiment"]
     table = grouped.agg(lambda names: ", ".join(dict.fromkeys(names))).reset_index()
     yield from ("", "## Where it ran", "", "A column for each combination of machine and versions:", "")
-    yield markdown_table(table[["experiment", *where[1:]]].T.rename_axis("of"))
+    shown = table[["experiment", *where[1:]]].T.rename_axis("of")
+    yield markdown_table(shown.set_axis(range(1, len(table) + 1), axis="columns"))
