@@ -20,7 +20,14 @@ LAMBDAS = (1e-3, 1e-2, 3e-2)
 DECAYS = (1e-2, 1e-1, 1.0)
 
 
-def candidates(contender: Contender, base: Recipe, lambdas: Sequence[float] = LAMBDAS) -> tuple[Recipe, ...]:
+def candidates(
+    contender: Contender,
+    base: Recipe,
+    lambdas: Sequence[float] = LAMBDAS,
+    *,
+    rates: Sequence[float] = RATES,
+    decays: Sequence[float] = DECAYS,
+) -> tuple[Recipe, ...]:
     """Return the settings that a contender may choose among.
 
     Three strengths of what holds it back, λ with DREG and weight decay without, times two starts of the polynomials;
@@ -30,10 +37,10 @@ def candidates(contender: Contender, base: Recipe, lambdas: Sequence[float] = LA
     if contender.activation == "polynomial":
         variants = [replace(own, curvature=curvature) for curvature in CURVATURES]
     else:
-        variants = [replace(own, learning_rate=rate) for rate in RATES]
+        variants = [replace(own, learning_rate=rate) for rate in rates]
     if contender.dreg:
         return tuple(replace(variant, dreg=Schedule(strength)) for variant, strength in product(variants, lambdas))
-    return tuple(replace(variant, weight_decay=decay) for variant, decay in product(variants, DECAYS))
+    return tuple(replace(variant, weight_decay=decay) for variant, decay in product(variants, decays))
 
 
 def choose(recipes: Sequence[Recipe], training: Part, validation: Part, classes: int, seeds: Sequence[int]) -> Recipe:
