@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from model_export.errors import DataNotFoundError
-from model_export.reproduction.frozen import Embedded, EmbeddedSet, FrozenTask
+from model_export.reproduction.frozen import SEEDS, Embedded, EmbeddedSet, FrozenTask
 from model_export.reproduction.recipe import Recipe
 from model_export.reproduction.records import Experiment
 from model_export.reproduction.sentence_embeddings import MAX_TOKENS, embed_texts
