@@ -128,9 +128,10 @@ def evaluate(images: ImageSet, activation: str, width: int, seed: int, extent: E
 MNIST_VOLATILITY = Experiment(
     title="MNIST",
     data="MNIST; by each seed 20,000 of the training images to train on and 5,000 to choose by, official test images",
-    protocol=f"784-{SMALL}-10 on flattened pixels, and usual activations with 784-{WIDE}-10 as well, {FULL.seeds} seeds. "
-    f"Every contender chooses among {BUDGET} settings by its validation loss, trained on a fifth of the rows. Peak gradient "
-    f"volatility: the largest standard deviation of the gradient's norm over its mean, over {WINDOW} steps in a row.",
+    protocol=f"784-{SMALL}-10 on flattened pixels, and usual activations with 784-{WIDE}-10 as well; "
+    f"{FULL.seeds} seeds. Every contender chooses among {BUDGET} settings by its validation loss, trained on a fifth "
+    "of the rows. Peak gradient volatility: the largest standard deviation of the gradient's norm over its mean, over "
+    f"{WINDOW} steps in a row",
     units=units,
 )
 """The paper's comparison of how steadily networks train."""
