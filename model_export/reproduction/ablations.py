@@ -11,7 +11,7 @@ from model_export.reproduction.measures import measure
 from model_export.reproduction.pima import pima
 from model_export.reproduction.recipe import Recipe
 from model_export.reproduction.records import CHAINZRULE, Experiment, Outcome, Record, Unit
-from model_export.reproduction.sst5 import load_sentences
+from model_export.reproduction.sst5 import SENTENCES_TASK, load_sentences
 from model_export.reproduction.stack import Job, Part, train_stack
 from model_export.training.schedule import Schedule
 
@@ -22,7 +22,7 @@ _REPEATS, _SEEDS = 3, 5
 
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "usual": {},
-    **{f"DREG {weight:g}": {"dreg": Schedule(weight)} for weight in (0.0, 1e-3, 1e-2, 1e-1, 3e-1)},
+    **{f"DREG {weight:g}": {"dreg": Schedule(weight)} for weight in (0.0, 1e-3, 1e-2, 3e-2, 1e-1, 3e-1)},
     **{
         f"DREG {schedule}": {"dreg": schedule}
         for schedule in (
@@ -33,7 +33,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
         )
     },
     **{f"degree {degree}": {"degree": degree} for degree in (1, 2, 4, 5)},
-    **{f"curvature {curvature:g}": {"curvature": curvature} for curvature in (0.0, 0.1, 1.0)},
+    **{f"curvature {curvature:g}": {"curvature": curvature} for curvature in (0.0, 0.1, 0.5, 1.0)},
     "one polynomial a layer": {"shared": True},
     **{
         f"widths {'-'.join(map(str, widths))}": {"hidden_widths": widths}
@@ -77,9 +77,7 @@ class _Setting(NamedTuple):
 
 SETTINGS: Mapping[str, _Setting] = {
     "Pima": _Setting(_pima, Recipe((64, 64), dreg=Schedule(0.03)), 2, _REPEATS, 8.0),
-    "SST-5": _Setting(
-        _sst5, Recipe((64, 64), dreg=Schedule(0.03), batch_size=128, max_epochs=30, patience=5), 5, _SEEDS, 15.0
-    ),
+    "SST-5": _Setting(_sst5, replace(SENTENCES_TASK.base, learning_rate=3e-4, dreg=Schedule(0.03)), 5, _SEEDS, 15.0),
 }
 """By the name of their data: cases by fraction and count, and the recipe that is varied."""
 

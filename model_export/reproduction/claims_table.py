@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from model_export.reproduction.comparisons import BETTER, UNSHOWN, WORSE, usual
+from model_export.reproduction.comparisons import BETTER, UNSHOWN, WORSE
 from model_export.reproduction.paper import CLAIMS, USUAL, Claim, Form
 from model_export.reproduction.quantities import quantity
 from model_export.reproduction.records import CHAINZRULE
@@ -32,17 +32,30 @@ def claims_table(
 
 def _row(claim: Claim, frame: pd.DataFrame | None, comparisons: pd.DataFrame) -> dict[str, str]:
     stated = {"the paper's ChainzRule": claim.stated, "the paper's comparison": claim.compared}
-    part = None if frame is None else frame[(frame["metric"] == claim.metric) & (frame["condition"] == "")]
+    part = None if frame is None else _claimed(claim, frame)
     if part is None or CHAINZRULE not in set(part["contender"]):
         return stated | {"ChainzRule here": NOT_RUN, "others here": "", "ChainzRule is": "", "runs": ""}
-    where = (comparisons["experiment"] == claim.experiment) & (comparisons["metric"] == claim.metric)
     ours, others = _BY_FORM[claim.form](claim.metric, part)
     return stated | {
         "ChainzRule here": ours,
         "others here": others,
-        "ChainzRule is": verdicts(comparisons[where]),
-        "runs": runs_of(usual(part)),
+        "ChainzRule is": verdicts(_of_claim(claim, comparisons)),
+        "runs": runs_of(_whole(part)),
     }
+
+
+def _claimed(claim: Claim, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the records of unaltered test rows that a claim is about, the others by their names without its suffix."""
+    concerned = frame["contender"].map(lambda name: name == CHAINZRULE or claim.concerns(name)).astype(bool)
+    part = frame[(frame["metric"] == claim.metric) & (frame["condition"] == "") & concerned]
+    return part.assign(contender=part["contender"].str.removesuffix(claim.suffix))
+
+
+def _of_claim(claim: Claim, comparisons: pd.DataFrame) -> pd.DataFrame:
+    """Return the comparisons that a claim is about, the others by their names without its suffix."""
+    part = comparisons[(comparisons["experiment"] == claim.experiment) & (comparisons["metric"] == claim.metric)]
+    part = part[part["contender"].map(claim.concerns).astype(bool)]
+    return part.assign(contender=part["contender"].str.removesuffix(claim.suffix))
 
 
 def verdicts(compared: pd.DataFrame) -> str:
@@ -64,9 +77,14 @@ def verdicts(compared: pd.DataFrame) -> str:
     return "; ".join(said)
 
 
+def _whole(part: pd.DataFrame) -> pd.DataFrame:
+    """Return the records of all training rows."""
+    return part[part["fraction"] == 1]
+
+
 def _value(metric: str, part: pd.DataFrame) -> tuple[str, str]:
     """Return our value, and that of the best other contender, which its choice by the same rows flatters."""
-    kind, values = quantity(metric), usual(part).groupby("contender", sort=False)["value"]
+    kind, values = quantity(metric), _whole(part).groupby("contender", sort=False)["value"]
     means = values.mean().drop(CHAINZRULE) * kind.better
     ours = _with_unit(kind.spread(values.get_group(CHAINZRULE)), kind.percent)
     if means.empty:
@@ -77,7 +95,7 @@ def _value(metric: str, part: pd.DataFrame) -> tuple[str, str]:
 
 def _difference(metric: str, part: pd.DataFrame) -> tuple[str, str]:
     """Return our value minus that of each usual twin, and the values."""
-    kind, means = quantity(metric), usual(part).groupby("contender")["value"].mean()
+    kind, means = quantity(metric), _whole(part).groupby("contender")["value"].mean()
     ours = means[CHAINZRULE]
     twins = [name for name in USUAL if name in means]
     against = [f"{kind.difference(ours - means[name])} against {name}" for name in twins]
@@ -87,7 +105,7 @@ def _difference(metric: str, part: pd.DataFrame) -> tuple[str, str]:
 
 def _change(metric: str, part: pd.DataFrame) -> tuple[str, str]:
     """Return by how much our value differs from each usual twin's, relative to that, and the values."""
-    kind, means = quantity(metric), usual(part).groupby("contender")["value"].mean()
+    kind, means = quantity(metric), _whole(part).groupby("contender")["value"].mean()
     ours = means[CHAINZRULE]
     twins = [name for name in USUAL if name in means]
     against = [f"{100 * (ours / means[name] - 1):+.1f} % against {name}" for name in twins]

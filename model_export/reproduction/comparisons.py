@@ -17,8 +17,8 @@ FOLDS, SEEDS = "corrected t", "signed rank"
 """The tests: of repeated cross-validation, and of seeds."""
 
 COLUMNS = (
-    *("experiment", "metric", "contender", "test", "pairs", "ours", "theirs", "difference", "low", "high", "p"),
-    *("effect", "effect_low", "effect_high", "p_bonferroni", "verdict"),
+    *("experiment", "metric", "contender", "test", "pairs", "ours", "theirs"),
+    *("difference", "low", "high", "p", "effect", "effect_low", "effect_high", "p_bonferroni", "verdict"),
 )
 
 
@@ -36,8 +36,7 @@ def compare(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return a row for each contender beside ChainzRule, on each experiment and metric that the paper claims.
 
     Differences are ChainzRule's minus the contender's, paired by seed and fold, of all training rows and unaltered test
-    rows; fewer than two pairs are not compared. `p_bonferroni` is over all rows returned; the verdict is
-    by it, at 5 %.
+    rows; fewer than two pairs are not compared. `p_bonferroni` is over all rows returned; the verdict is by it, at 5 %.
 
     Args:
         frames: records by experiment.

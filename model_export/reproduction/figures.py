@@ -67,7 +67,7 @@ def _figures(frames: Mapping[str, pd.DataFrame], folder: Path) -> Iterator[Drawn
         points = curves(frame[frame["contender"] == CHAINZRULE])
         if not points.empty:
             stem = f"polynomials_{name}"
-            _save(_polynomials(points[points["seed"] == points["seed"].min()]), folder / stem)
+            _save(_polynomials(points[points["unit"] == points["unit"].iloc[0]]), folder / stem)
             yield Drawn(f"Learned polynomials of {name}, before training and after; some neurons of each layer", stem)
 
 

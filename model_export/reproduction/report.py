@@ -16,7 +16,7 @@ from model_export.reproduction.quantities import quantity
 from model_export.reproduction.runs import all_experiments
 from model_export.reproduction.statistics import LEVEL, least_p
 from model_export.reproduction.summary_table import (
-    condition_table,
+    condition_tables,
     contender_table,
     fraction_tables,
     runs_of,
@@ -199,7 +199,8 @@ def _within(shown: str, low: float, high: float, form: Any) -> str:
 def _experiment(name: str, frame: pd.DataFrame, units: pd.DataFrame) -> Iterator[str]:
     experiment = all_experiments()[name]
     own = units[units["experiment"] == name]
-    yield from ("", f"## {name}: {experiment.title}", "", f"{experiment.data} {experiment.protocol}".strip())
+    described = " ".join(f"{words.rstrip('.')}." for words in (experiment.data, experiment.protocol))
+    yield from ("", f"## {name}: {experiment.title}", "", described)
     took = f"; {in_words(own['seconds'].sum())} of computing" if len(own) else ""
     yield from ("", f"{runs_of(frame)}{took}.")
     contenders = contender_table(frame)
@@ -208,9 +209,8 @@ def _experiment(name: str, frame: pd.DataFrame, units: pd.DataFrame) -> Iterator
     for metric, table in fraction_tables(frame).items():
         title = f"By share of the training rows, {quantity(metric).shown}, mean ± sd:"
         yield from ("", title, "", markdown_table(table))
-    conditions = condition_table(frame)
-    if not conditions.empty:
-        yield from ("", "By condition, mean ± sd:", "", markdown_table(conditions))
+    for title, table in condition_tables(frame).items():
+        yield from ("", f"{title}:", "", markdown_table(table))
 
 
 def _environments(units: pd.DataFrame) -> Iterator[str]:
@@ -220,4 +220,5 @@ def _environments(units: pd.DataFrame) -> Iterator[str]:
     grouped = units[where].fillna("unknown").groupby(where[1:], sort=False)["experiment"]
     table = grouped.agg(lambda names: ", ".join(dict.fromkeys(names))).reset_index()
     yield from ("", "## Where it ran", "", "A column for each combination of machine and versions:", "")
-    yield markdown_table(table[["experiment", *where[1:]]].T.rename_axis("of"))
+    shown = table[["experiment", *where[1:]]].T.rename_axis("of")
+    yield markdown_table(shown.set_axis(range(1, len(table) + 1), axis="columns"))

@@ -131,7 +131,7 @@ def _run_apart(name: str, units: Sequence[Unit], quick: bool, jobs: int) -> Iter
     finally:
         # After a failure or an interruption what still runs is not waited for: that could be hours.
         for process in set(multiprocessing.active_children()) - before if running else ():
-            process.terminate()
+            process.kill()
         pool.shutdown()
 
 

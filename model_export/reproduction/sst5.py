@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from model_export.errors import DataNotFoundError
-from model_export.reproduction.frozen import Embedded, EmbeddedSet, FrozenTask
+from model_export.reproduction.frozen import SEEDS, Embedded, EmbeddedSet, FrozenTask
 from model_export.reproduction.recipe import Recipe
 from model_export.reproduction.records import Experiment
 from model_export.reproduction.sentence_embeddings import MAX_TOKENS, embed_texts
@@ -113,7 +113,7 @@ SENTENCES = Experiment(
     data="Stanford Sentiment Treebank: 8,544 training, 1,101 validation and 2,210 test sentences, all of them; two "
     "test sentences occur among the training sentences, as published",
     protocol=f"{NAME} as it is, 22.7 M parameters; the publisher's parts; settings chosen on the validation sentences, "
-    "which also stop training; 10 seeds, which at less than all sentences also draw them",
+    f"which also stop training; {len(SEEDS)} seeds, which at less than all sentences also draw them",
     units=SENTENCES_TASK.units,
 )
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model_export.reproduction.frozen import Embedded, EmbeddedSet, FrozenTask
+from model_export.reproduction.frozen import SEEDS, Embedded, EmbeddedSet, FrozenTask
 from model_export.reproduction.recipe import Recipe
 from model_export.reproduction.records import Experiment
 from model_export.reproduction.sentence_embeddings import MAX_TOKENS, embed_texts
@@ -76,6 +76,6 @@ YELP = Experiment(
     data="24,976 reviews (19,981 + 4,995) of three origins, 1,000 of the test reviews from Yelp Review Full, which are "
     "given by themselves too; not the 650,000 + 50,000 of the full set",
     protocol=f"{NAME} as it is, texts cut at {MAX_TOKENS} tokens; 15 % of the training reviews, drawn anew with each "
-    "seed, are validation rows; the median level is predicted; 10 seeds",
+    f"seed, are validation rows; the median level is predicted; {len(SEEDS)} seeds",
     units=TASK.units,
 )

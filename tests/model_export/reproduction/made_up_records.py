@@ -59,11 +59,13 @@ def cifar10_c(seeds: int = 12) -> pd.DataFrame:
             parameters = PARAMETERS.get(contender, 4818)
             made.append(Record(contender, parameters, "accuracy", 0.55 + generator.normal(0, 0.004), seed))
             made.append(Record(contender, parameters, "robust accuracy", 0.2 + generator.normal(0, 0.004), seed))
+            radii = ("eps 2/255", "eps 8/255")
+            made += [Record(contender, parameters, "robust accuracy", 0.2, seed, condition=radius) for radius in radii]
             corrupted = [
                 Record(
                     contender,
                     parameters,
-                    "accuracy",
+                    "corruption accuracy",
                     0.53 + gain - 0.04 * severity + generator.normal(0, 0.004),
                     seed,
                     condition=f"{corruption} {severity}",

@@ -3,6 +3,7 @@ import pytest
 
 from model_export.reproduction.claims_table import NOT_RUN, claims_table, verdicts
 from model_export.reproduction.comparisons import compare
+from model_export.reproduction.mnist import WIDE_SUFFIX
 from model_export.reproduction.records import Record
 from tests.model_export.reproduction.made_up_records import cifar10_c, frame, pima
 
@@ -14,7 +15,7 @@ def table() -> pd.DataFrame:
 
 
 def mnist() -> pd.DataFrame:
-    values = {"ChainzRule": 0.8, "relu": 1.0, "gelu": 0.5}
+    values = {"ChainzRule": 0.8, "relu": 1.0, "gelu": 0.5, f"relu{WIDE_SUFFIX}": 2.0}
     return frame(
         [
             Record(contender, 1, "peak gradient volatility", value, seed)
@@ -44,9 +45,16 @@ def test_where_it_is_worse_is_said_as_plainly_as_where_it_is_better(table: pd.Da
 def test_differences_and_changes_are_against_each_usual_twin(table: pd.DataFrame) -> None:
     corrupted = table.loc["CIFAR-10-C, mean corruption accuracy"]["ChainzRule here"]
     assert corrupted == "+4.08 against relu, +4.05 against gelu, +4.06 against silu, +4.08 against tanh; itself 45.06 %"
-    volatility = table.loc["MNIST, peak gradient volatility"]
+    volatility = table.loc["MNIST, peak gradient volatility at equal widths"]
     assert volatility["ChainzRule here"] == "-20.0 % against relu, +60.0 % against gelu; itself 0.800"
     assert volatility["others here"] == "relu 1.000, gelu 0.500"
+
+
+def test_the_wide_twins_are_those_that_the_paper_compares_with(table: pd.DataFrame) -> None:
+    wide = table.loc["MNIST, peak gradient volatility"]
+    assert wide["ChainzRule here"] == "-60.0 % against relu; itself 0.800"
+    assert wide["others here"] == "relu 2.000"
+    assert wide["ChainzRule is"] == "not shown to differ from relu"
 
 
 def test_tau_is_shown_over_all_shares_of_the_rows(table: pd.DataFrame) -> None:

@@ -7,7 +7,7 @@ def test_every_claim_has_a_metric_of_which_more_or_less_is_better() -> None:
 
 
 def test_no_two_claims_are_of_the_same_measurement_or_of_one_name() -> None:
-    assert len({(claim.experiment, claim.metric) for claim in CLAIMS}) == len(CLAIMS)
+    assert len({(claim.experiment, claim.metric, claim.suffix) for claim in CLAIMS}) == len(CLAIMS)
     assert len({claim.domain for claim in CLAIMS}) == len(CLAIMS)
 
 
