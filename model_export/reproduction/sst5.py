@@ -105,7 +105,7 @@ PHRASES_TASK = replace(
     fractions=(1.0,),
     quick_fractions=(1.0,),
     choice_share=0.25,
-    seconds=120,
+    seconds=200,
 )
 
 SENTENCES = Experiment(

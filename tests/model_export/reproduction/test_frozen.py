@@ -6,7 +6,7 @@ import torch
 
 from model_export.errors import DataError
 from model_export.reproduction.contender import NETWORKS
-from model_export.reproduction.frozen import LOGISTIC, Embedded, EmbeddedSet, FrozenTask, split
+from model_export.reproduction.frozen import LOGISTIC, SEEDS, Embedded, EmbeddedSet, FrozenTask, split
 from model_export.reproduction.recipe import Recipe
 from model_export.reproduction.selection import BUDGET
 
@@ -56,7 +56,7 @@ def test_every_contender_has_a_unit_at_every_fraction_and_the_same_budget() -> N
     assert {len(unit.settings["candidates"]) for unit in units} == {BUDGET}
     assert units[0].seconds == 100
     assert units[-1].seconds == 50
-    assert json.loads(json.dumps(units[0].settings))["seeds"] == list(range(10))
+    assert json.loads(json.dumps(units[0].settings))["seeds"] == list(SEEDS)
 
 
 @pytest.mark.parametrize("fraction", [1.0, 0.5])
