@@ -1,6 +1,6 @@
 """What the paper claims, and where our protocol differs from what is known of its own.
 
-The paper is arXiv 2606.07908, of which abstract and summary alone were at hand.
+The paper is arXiv 2605.24340, of which abstract and summary alone were at hand.
 """
 
 from enum import Enum, auto
