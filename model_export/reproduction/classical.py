@@ -15,6 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from model_export.reproduction.kan import KanClassifier
+
 Candidates = tuple[Callable[[], Any], ...]
 """Makers of unfitted scikit-learn classifiers; the first one is what the method is with usual settings."""
 
@@ -72,6 +74,13 @@ def _real_mlp() -> Candidates:
     return (make,)
 
 
+def _splines() -> Candidates:
+    return tuple(
+        lambda grid=grid, steps=steps: _standardised(KanClassifier(grid, steps))
+        for grid, steps in product((3, 5), (100, 50, 200))
+    )
+
+
 CLASSICAL: Mapping[str, Callable[[], Candidates]] = {
     "logistic regression": _logistic_regression,
     "SVM (RBF)": _support_vectors,
@@ -80,13 +89,16 @@ CLASSICAL: Mapping[str, Callable[[], Candidates]] = {
 }
 """By name; each needs no more than the extra `studies`."""
 
-MODERN: Mapping[str, tuple[str, Callable[[], Candidates]]] = {"RealMLP (tuned defaults)": ("pytabkit", _real_mlp)}
-"""Baselines of packages that are used where they are installed, by name with the package's."""
+MODERN: Mapping[str, tuple[str, Callable[[], Candidates]]] = {
+    "RealMLP (tuned defaults)": ("pytabkit", _real_mlp),
+    "KAN": ("kan", _splines),
+}
+"""Baselines of packages that are used where they are installed, by name with the module's."""
 
 
-def installed(package: str) -> bool:
-    """Return whether a package can be imported."""
-    return find_spec(package) is not None
+def installed(module: str) -> bool:
+    """Return whether a module can be imported."""
+    return find_spec(module) is not None
 
 
 def log_loss_of(probabilities: Any, labels: Any) -> float:

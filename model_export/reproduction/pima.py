@@ -81,7 +81,7 @@ PIMA = Experiment(
     protocol=(
         f"{REPEATS} × 10-fold cross-validation; in each fold {BUDGET} candidate settings for every method, chosen by "
         "log loss on 15 % of the fold's rows, then fitted to all of them; filling and standardising fitted within the "
-        "fold. RealMLP comes with settings of its own; it and spectral ReLU, which are slow, have the first "
+        "fold. RealMLP comes with settings of its own; it, KAN and spectral ReLU, which are slow, have the first "
         f"{_FEW_REPEATS} repeats, as has whatever learns from less than all rows. The candidates' range was set on the "
         "460 rows that `chainzrule train pima` trains on"
     ),

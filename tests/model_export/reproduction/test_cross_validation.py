@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from model_export.reproduction.classical import CLASSICAL, installed, log_loss_of
+from model_export.reproduction.classical import CLASSICAL, MODERN, installed, log_loss_of
 from model_export.reproduction.cross_validation import cross_validate_classical, cross_validate_networks
 from model_export.reproduction.folds import Table, folds
 from model_export.reproduction.recipe import Recipe
@@ -65,3 +65,14 @@ def test_a_log_loss_is_the_mean_of_minus_the_logarithms() -> None:
 def test_packages_are_looked_for() -> None:
     assert installed("numpy")
     assert not installed("no_such_package")
+
+
+@pytest.mark.parametrize(("name", "module"), [(name, module) for name, (module, _) in MODERN.items()])
+@pytest.mark.filterwarnings("ignore")  # of packages that are not ours
+def test_methods_of_other_packages_learn_where_they_are_installed(name: str, module: str, table: Table) -> None:
+    if not installed(module):
+        pytest.skip(f"{module} is not installed: pip install 'chainzrule[studies]'")
+    make, *_ = MODERN[name][1]()
+    model = make().fit(table.rows[:150], table.labels[:150])
+    assert (model.predict(table.rows[150:]) == table.labels[150:]).mean() > 0.8
+    assert model.predict_proba(table.rows[150:]).shape == (50, 2)
