@@ -18,7 +18,7 @@ from model_export.training.schedule import Schedule
 SCARCE = 0.1
 """The share of the training rows that stands for little data."""
 
-_REPEATS, _SEEDS = 3, 5
+_REPEATS, _SEEDS = 2, 3
 
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "usual": {},

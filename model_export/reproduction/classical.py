@@ -1,5 +1,6 @@
 """The methods that tables are usually given to, each with as many candidate settings as a network has."""
 
+import logging
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -65,6 +66,7 @@ def _real_mlp() -> Candidates:
     import torch  # noqa: PLC0415
 
     pytabkit = import_module("pytabkit")  # an extra, and only needed here
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 
     def make() -> Any:
         threads = torch.get_num_threads()

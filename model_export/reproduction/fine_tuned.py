@@ -22,7 +22,7 @@ from model_export.training.schedule import Schedule
 
 LINEAR = "linear head"
 
-_CUBIC = FineTuning(max_epochs=3)
+_CUBIC = FineTuning(max_epochs=2)
 HEADS: Mapping[str, FineTuning] = {
     CHAINZRULE: _CUBIC,
     LINEAR: replace(_CUBIC, hidden_widths=(), dreg=Schedule(0.0)),
@@ -34,7 +34,7 @@ SEEDS, QUICK_SEEDS = tuple(range(10)), (0,)
 QUICK_ROWS = 1000
 """Training sentences of a quick run, once through."""
 
-SECONDS, QUICK_SECONDS = 700, 60
+SECONDS, QUICK_SECONDS = 470, 60
 
 
 def units(quick: bool) -> list[Unit]:
