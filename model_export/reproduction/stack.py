@@ -64,9 +64,8 @@ class _Objective(nn.Module):
         trace = self.network.trace(rows)
         loss = losses(trace.logits, labels, ordinal=self.ordinal)
         if dreg is not None:
-            loss = loss + dreg * torch.stack(
-                [n.expand(len(rows)) for n in self.network.squared_norms(trace.records)]
-            ).sum(0)
+            norms = self.network.squared_norms(trace.records)
+            loss = loss + dreg * torch.stack([norm.expand(len(rows)) for norm in norms]).sum(0)
         return (loss * weights).sum() / weights.sum().clamp(min=1.0)
 
 
@@ -138,12 +137,11 @@ class _Stack:
 
     def _order(self) -> tuple[Tensor, Tensor]:
         """Return which rows of the pool each network takes, [S, longest], and 1 for a row, 0 for filling up."""
-        drawn = [
-            self.starts[number]
-            + torch.randperm(len(self.jobs[number].training.labels), generator=self.generators[number])
-            for number in self.alive
-        ]
-        rows = nn.utils.rnn.pad_sequence(drawn, batch_first=True, padding_value=-1)
+        orders = []
+        for number in self.alive:
+            count = len(self.jobs[number].training.labels)
+            orders.append(self.starts[number] + torch.randperm(count, generator=self.generators[number]))
+        rows = nn.utils.rnn.pad_sequence(orders, batch_first=True, padding_value=-1)
         return rows.clamp(min=0), (rows >= 0).float()
 
     def _gradients(self, batch: Tensor, weights: Tensor, dreg: Tensor | None) -> dict[str, Tensor]:
@@ -162,28 +160,22 @@ class _Stack:
         """Keep what became better, and let go of the networks that have come to their end."""
         staying = []
         for place, number in enumerate(self.alive):
-            job, network = self.jobs[number], self.networks[number]
-            better = True
-            if job.validation is not None:
-                own = {name: p[place] for name, p in self.optimiser.parameters.items()}
-                loss = functional_call(
-                    self.objective,
-                    own,
-                    (job.validation.rows, job.validation.labels, torch.ones(len(job.validation.labels)), None),
-                ).item()
-                better = loss < self.best[number][0]
-                self.best[number] = (loss, epoch) if better else self.best[number]
-            else:
-                self.best[number] = (float("inf"), epoch)
-            if better:
-                for name, parameter in network.named_parameters():
-                    parameter.copy_(self.optimiser.parameters[f"network.{name}"][place])
-            if epoch < job.recipe.max_epochs and epoch - self.best[number][1] < job.recipe.patience:
+            recipe, validation = self.jobs[number].recipe, self.jobs[number].validation
+            own = {name: p[place] for name, p in self.optimiser.parameters.items()}
+            loss = float("inf") if validation is None else self._loss(own, validation)
+            if validation is None or loss < self.best[number][0]:
+                self.best[number] = (loss, epoch)
+                for name, parameter in self.networks[number].named_parameters():
+                    parameter.copy_(own[f"network.{name}"])
+            if epoch < recipe.max_epochs and epoch - self.best[number][1] < recipe.patience:
                 staying.append(place)
-        # Leaving a few finished ones in costs less than copying everything.
         if len(staying) < len(self.alive):
             self.optimiser.keep(torch.tensor(staying, dtype=torch.int64))
             self.alive = [self.alive[place] for place in staying]
+
+    def _loss(self, parameters: dict[str, Tensor], part: Part) -> float:
+        found: Tensor = functional_call(self.objective, parameters, (*part, torch.ones(len(part.labels)), None))
+        return found.item()
 
 
 def drawn(job: Job, classes: int) -> Network:
