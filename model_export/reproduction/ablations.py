@@ -115,7 +115,7 @@ ABLATIONS = Experiment(
     title="Ablations",
     data="Pima, and SST-5's sentences on the frozen encoder",
     protocol=(
-        f"one thing changed at a time, nothing chosen; Pima {_REPEATS} × 10 folds, SST-5 {_SEEDS} seeds on its "
+        f"One thing changed at a time, nothing chosen; Pima {_REPEATS} × 10 folds, SST-5 {_SEEDS} seeds on its "
         f"own test rows; all of the training rows, and {SCARCE:.0%} of them"
     ),
     units=_units,

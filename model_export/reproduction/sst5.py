@@ -119,8 +119,8 @@ SENTENCES = Experiment(
 
 WITH_PHRASES = Experiment(
     title="SST-5, frozen encoder, phrases too",
-    data="the same, with the 159,274 phrases of the training sentences' trees to train on, less those that equal a "
+    data="The same, with the 159,274 phrases of the training sentences' trees to train on, less those that equal a "
     "validation or test sentence",
-    protocol="as with sentences; settings chosen with a quarter of the phrases",
+    protocol="As with sentences; settings chosen with a quarter of the phrases",
     units=PHRASES_TASK.units,
 )

@@ -38,11 +38,28 @@ def test_every_place_it_names_is_there() -> None:
         assert (ROOT / place).exists(), place
 
 
+def test_the_papers_table_is_that_of_the_results() -> None:
+    section = README.split("## The paper's table, run again")[1].split("\n## ")[0]
+    report = (ROOT / "model_export/results/paper/README.md").read_text(encoding="utf-8")
+    found = {cells[0]: cells for cells in _rows(report)}
+    shown = [cells for cells in _rows(section) if cells[0] in found]
+    assert len(shown) > 10
+    for first, *cells in shown:
+        for cell in filter(None, cells):
+            assert cell in found[first], f"{first}: {cell}"
+
+
 @pytest.mark.parametrize("command", ["make serve", "make test", "docker compose up --build"])
 def test_its_commands_are_the_projects(command: str) -> None:
     assert command in README
     if command.startswith("make"):
         assert re.search(rf"^{command.split()[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def _rows(text: str) -> list[list[str]]:
+    """Return the cells of every row of every table, without the heads' rules."""
+    rows = [line.strip().strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in rows if not set("".join(row)) <= set("-: ")]
 
 
 def _rounded(value: object) -> object:

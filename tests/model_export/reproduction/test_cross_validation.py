@@ -11,15 +11,12 @@ from model_export.reproduction.folds import Table, folds
 from model_export.reproduction.recipe import Recipe
 from model_export.reproduction.selection import BUDGET
 from model_export.training.schedule import Schedule
+from tests.model_export.reproduction.made_up_table import made_up_table
 
 
 @pytest.fixture(scope="module")
 def table() -> Table:
-    generator = np.random.default_rng(0)
-    rows = generator.normal(size=(200, 3))
-    labels = (rows[:, 0] > 0).astype(np.int64)
-    rows[generator.random(rows.shape) < 0.05] = np.nan
-    return Table(rows, labels)
+    return made_up_table()
 
 
 def test_networks_are_chosen_on_validation_rows_and_tested_in_every_fold(table: Table) -> None:
