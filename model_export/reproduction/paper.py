@@ -90,7 +90,7 @@ CLAIMS: tuple[Claim, ...] = (
         "accuracy",
         "none",
         "RNTN (45.7 %) learns from phrases",
-        f"{_OWN}; {_ENCODER}",
+        f"{_OWN}, and with an embedding a quarter as wide; {_ENCODER}",
     ),
     Claim(
         "SST-5, fine-tuned",
