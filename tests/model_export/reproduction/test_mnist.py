@@ -66,7 +66,7 @@ def test_units_are_seed_by_seed_and_a_truncated_run_has_all_contenders(
     images: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     units = MNIST_VOLATILITY.units(False)
-    assert len({unit.name for unit in units}) == len(units) == 90
+    assert len({unit.name for unit in units}) == len(units) == 9 * mnist.FULL.seeds
     first = [unit.settings for unit in units[:9]]
     assert {settings["seed"] for settings in first} == {0}
     assert [settings["activation"] for settings in first if settings["width"] == SMALL] == [
