@@ -57,7 +57,7 @@ class Extent(NamedTuple):
 
 
 FULL = Extent(seeds=10, training=None, test=None, epochs=BASE.max_epochs, tuning_epochs=3, seconds=540)
-QUICK = Extent(seeds=2, training=5_000, test=1_000, epochs=5, tuning_epochs=2, seconds=45)
+QUICK = Extent(seeds=1, training=5_000, test=1_000, epochs=5, tuning_epochs=2, seconds=45)
 
 
 def units(quick: bool) -> Sequence[Unit]:

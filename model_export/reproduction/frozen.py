@@ -1,7 +1,7 @@
 """Heads on embeddings that stay as they are: what the experiments on texts have in common."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ from model_export.reproduction.selection import candidates, choose
 from model_export.reproduction.stack import Job, Part, train_stack
 from model_export.training.standardiser import Standardiser
 
-SEEDS, QUICK_SEEDS = tuple(range(15)), tuple(range(3))
+SEEDS, QUICK_SEEDS = tuple(range(15)), tuple(range(2))
 """Of the draw of the training rows, of the start, and of the rows' order. A signed-rank test of fewer than 13 could not
 show a difference after correction for so many comparisons."""
 
@@ -87,6 +87,7 @@ class FrozenTask:
         seconds: what one contender takes on one core with all training rows, its choice included.
         choice_share: of the training rows, what settings are chosen with.
         validation_share: of the training rows, where there are no others to validate with.
+        quick_data: what decides the embeddings besides where it is to be quick.
     """
 
     load: Callable[[bool], EmbeddedSet]
@@ -101,6 +102,7 @@ class FrozenTask:
     seconds: float
     choice_share: float = 1.0
     validation_share: float = 0.15
+    quick_data: Mapping[str, Any] = field(default_factory=dict)
 
     def units(self, quick: bool) -> list[Unit]:
         """Return a unit for each contender at each fraction: every contender at the first fraction comes first."""
@@ -111,6 +113,7 @@ class FrozenTask:
         seeds, choice_seeds = (QUICK_SEEDS, QUICK_CHOICE_SEEDS) if quick else (SEEDS, CHOICE_SEEDS)
         shared = {
             **self.data,
+            **(self.quick_data if quick else {}),
             "quick": quick,
             "fraction": fraction,
             "seeds": seeds,

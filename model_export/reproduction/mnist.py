@@ -50,7 +50,7 @@ class Extent(NamedTuple):
 
 
 FULL = Extent(seeds=13, epochs=8, tuning_epochs=3, seconds=20)
-QUICK = Extent(seeds=2, epochs=4, tuning_epochs=2, seconds=10)
+QUICK = Extent(seeds=1, epochs=4, tuning_epochs=2, seconds=10)
 
 
 def units(quick: bool) -> Sequence[Unit]:

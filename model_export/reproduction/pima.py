@@ -46,16 +46,17 @@ def _classical(name: str, make: Callable[[], Candidates], fraction: float, repea
 
 
 def _units(quick: bool) -> list[Unit]:
-    fractions, repeats = ((1.0, 0.1), _QUICK_REPEATS) if quick else (FRACTIONS, REPEATS)
-    return [unit for fraction in fractions for unit in _at(fraction, repeats)]
+    if quick:
+        return [unit for fraction in (1.0, 0.1) for unit in _at(fraction, _QUICK_REPEATS, slow=False)]
+    return [unit for fraction in FRACTIONS for unit in _at(fraction, REPEATS, slow=fraction == 1)]
 
 
-def _at(fraction: float, repeats: int) -> Iterator[Unit]:
+def _at(fraction: float, repeats: int, *, slow: bool) -> Iterator[Unit]:
     few = min(repeats, _FEW_REPEATS)
     usual = repeats if fraction == 1 else few
     networks = dict.fromkeys(NETWORKS, usual)
     methods = {name: (make, usual) for name, make in CLASSICAL.items()}
-    if fraction == 1:
+    if slow:
         networks[_SPECTRAL] = few
         methods |= {name: (make, few) for name, (package, make) in MODERN.items() if installed(package)}
     for contender, count in networks.items():

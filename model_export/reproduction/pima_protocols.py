@@ -27,7 +27,7 @@ RECIPES: Mapping[str, Recipe] = {
 
 SPLITS = 100
 _REPEATS = 3
-_QUICK = 20
+_QUICK = 10
 
 
 class Case(NamedTuple):

@@ -25,7 +25,7 @@ POOLING: PoolingName = "last4"
 PHRASES_POOLING: PoolingName = "mean"
 """A quarter of that, for twenty times as many texts."""
 
-QUICK_PHRASES = 16_000
+QUICK_PHRASES = 8_000
 
 BASE = Recipe(hidden_widths=(64, 64), learning_rate=3e-4, batch_size=128, max_epochs=30, patience=3)
 
@@ -100,7 +100,8 @@ SENTENCES_TASK = FrozenTask(
 PHRASES_TASK = replace(
     SENTENCES_TASK,
     load=load_phrases,
-    data={**SENTENCES_TASK.data, "pooling": PHRASES_POOLING, "quick phrases": QUICK_PHRASES},
+    data={**SENTENCES_TASK.data, "pooling": PHRASES_POOLING},
+    quick_data={"phrases": QUICK_PHRASES},
     base=replace(BASE, batch_size=512, max_epochs=12, patience=2),
     fractions=(1.0,),
     quick_fractions=(1.0,),

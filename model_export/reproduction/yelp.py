@@ -21,7 +21,7 @@ SOURCE = "yelp_review_full"
 
 POOLING: PoolingName = "mean"
 
-QUICK_ROWS = {"training": 3000, "test": 1000}
+QUICK_ROWS = {"training": 2000, "test": 500}
 """Reviews are long, and embedding them takes longest."""
 
 
@@ -60,7 +60,8 @@ def _embedded(texts: Texts) -> Embedded:
 
 TASK = FrozenTask(
     load=load_reviews,
-    data={"encoder": NAME, "pooling": POOLING, "most tokens": MAX_TOKENS, "quick rows": QUICK_ROWS},
+    data={"encoder": NAME, "pooling": POOLING, "most tokens": MAX_TOKENS},
+    quick_data={"rows": QUICK_ROWS},
     classes=len(CLASSES),
     base=Recipe(hidden_widths=(64, 64), ordinal=True, learning_rate=3e-4, batch_size=128, max_epochs=30, patience=3),
     rates=(3e-4, 1e-3),
