@@ -6,7 +6,7 @@ import torch
 
 from model_export.errors import DataError
 from model_export.reproduction.contender import NETWORKS
-from model_export.reproduction.frozen import LOGISTIC, SEEDS, Embedded, EmbeddedSet, FrozenTask, split
+from model_export.reproduction.frozen import LOGISTIC, QUICK_SEEDS, SEEDS, Embedded, EmbeddedSet, FrozenTask, split
 from model_export.reproduction.recipe import Recipe
 from model_export.reproduction.selection import BUDGET
 
@@ -64,7 +64,7 @@ def test_a_network_is_measured_by_each_seed_on_all_test_rows_and_on_parts_of_the
     [unit] = [u for u in task().units(True) if u.name == f"ChainzRule {fraction:g}"]
     records, notes = unit.run()
     accuracies = {(r.seed, r.condition): r.value for r in records if r.metric == "accuracy"}
-    assert sorted(accuracies) == [(seed, condition) for seed in range(3) for condition in ("", "some")]
+    assert sorted(accuracies) == [(seed, condition) for seed in QUICK_SEEDS for condition in ("", "some")]
     assert min(value for (_, condition), value in accuracies.items() if not condition) > 0.6
     assert len(set(accuracies.values())) > 2
     assert {r.fraction for r in records} == {fraction}
@@ -77,9 +77,9 @@ def test_a_network_is_measured_by_each_seed_on_all_test_rows_and_on_parts_of_the
 def test_a_logistic_regression_differs_by_seed_only_where_its_rows_do() -> None:
     units = {unit.name: unit for unit in task().units(True)}
     everything, half = (units[f"{LOGISTIC} {fraction}"].run() for fraction in ("1", "0.5"))
-    for outcome, distinct in ((everything, 1), (half, 3)):
+    for outcome, distinct in ((everything, 1), (half, len(QUICK_SEEDS))):
         losses = [r.value for r in outcome.records if r.metric == "log loss"]
-        assert len(losses) == 3
+        assert len(losses) == len(QUICK_SEEDS)
         assert len(set(losses)) == distinct
         assert max(losses) < np.log(CLASSES)
         assert {r.parameters for r in outcome.records} == {7 * CLASSES}
