@@ -93,7 +93,7 @@ SENTENCES_TASK = FrozenTask(
     lambdas=(10**-2.0, 10**-1.5, 10**-1.0),
     decays=(0.1, 1.0, 10.0),
     fractions=(1.0, 0.05, 0.1, 0.25, 0.5),
-    quick_fractions=(1.0, 0.1),
+    quick_fractions=(1.0,),
     seconds=60,
 )
 

