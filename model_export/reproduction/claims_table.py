@@ -1,6 +1,6 @@
 """The paper's table with what was found here beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
@@ -95,22 +95,22 @@ def _value(metric: str, part: pd.DataFrame) -> tuple[str, str]:
 
 def _difference(metric: str, part: pd.DataFrame) -> tuple[str, str]:
     """Return our value minus that of each usual twin, and the values."""
-    kind, means = quantity(metric), _whole(part).groupby("contender")["value"].mean()
-    ours = means[CHAINZRULE]
-    twins = [name for name in USUAL if name in means]
-    against = [f"{kind.difference(ours - means[name])} against {name}" for name in twins]
-    values = [f"{name} {kind.number(means[name])}" for name in twins]
-    return f"{', '.join(against)}; itself {_with_unit(kind.number(ours), kind.percent)}", ", ".join(values)
+    kind = quantity(metric)
+    return _against(metric, part, lambda ours, theirs: kind.difference(ours - theirs))
 
 
 def _change(metric: str, part: pd.DataFrame) -> tuple[str, str]:
     """Return by how much our value differs from each usual twin's, relative to that, and the values."""
+    return _against(metric, part, lambda ours, theirs: f"{100 * (ours / theirs - 1):+.1f} %")
+
+
+def _against(metric: str, part: pd.DataFrame, said: Callable[[float, float], str]) -> tuple[str, str]:
     kind, means = quantity(metric), _whole(part).groupby("contender")["value"].mean()
     ours = means[CHAINZRULE]
     twins = [name for name in USUAL if name in means]
-    against = [f"{100 * (ours / means[name] - 1):+.1f} % against {name}" for name in twins]
-    values = [f"{name} {kind.number(means[name])}" for name in twins]
-    return f"{', '.join(against)}; itself {kind.number(ours)}", ", ".join(values)
+    against = ", ".join(f"{said(ours, means[name])} against {name}" for name in twins)
+    values = ", ".join(f"{name} {kind.number(means[name])}" for name in twins)
+    return f"{against}; itself {_with_unit(kind.number(ours), kind.percent)}", values
 
 
 def _fractions(metric: str, part: pd.DataFrame) -> tuple[str, str]:
