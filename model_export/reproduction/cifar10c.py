@@ -12,7 +12,7 @@ from model_export.chainzrule import Network
 from model_export.reproduction.attack import STEPS, attack
 from model_export.reproduction.contender import NETWORKS
 from model_export.reproduction.corruptions import FROST_PACKAGE, SEVERITIES, at_hand, corruptions_of
-from model_export.reproduction.measures import measure
+from model_export.reproduction.measures import measure, parameter_count
 from model_export.reproduction.pixel_scale import PixelScale, shares
 from model_export.reproduction.recipe import Recipe
 from model_export.reproduction.records import Experiment, Outcome, Record, Unit
@@ -155,10 +155,10 @@ def _corrupted(networks: Mapping[str, Network], test: Images, scale: PixelScale,
         condition = f"{corrupted.corruption} {corrupted.severity}"
         for name, network in networks.items():
             accuracy = (network(rows).argmax(1) == labels).float().mean().item()
-            records.append(Record(name, _count(network), metric, accuracy, seed=seed, condition=condition))
+            records.append(Record(name, parameter_count(network), metric, accuracy, seed=seed, condition=condition))
     for name, network in networks.items():
         mean = float(np.mean([record.value for record in records if record.contender == name]))
-        records.append(Record(name, _count(network), metric, mean, seed=seed))
+        records.append(Record(name, parameter_count(network), metric, mean, seed=seed))
     return records
 
 
@@ -172,7 +172,7 @@ def _attacked(networks: Mapping[str, Network], test: Images, scale: PixelScale, 
         }
         by_radius[""] = float(np.mean(list(by_radius.values())))
         records += [
-            Record(name, _count(network), "robust accuracy", accuracy, seed=seed, condition=condition)
+            Record(name, parameter_count(network), "robust accuracy", accuracy, seed=seed, condition=condition)
             for condition, accuracy in by_radius.items()
         ]
     return records
@@ -185,10 +185,6 @@ def _accuracy_attacked(network: Network, images: Images, scale: PixelScale, epsi
     labels = torch.from_numpy(images.labels)
     changed = attack(logits, shares(images), labels, epsilon, torch.Generator().manual_seed(seed))
     return (logits(changed).argmax(1) == labels).float().mean().item()
-
-
-def _count(network: Network) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 CIFAR10_C = Experiment(

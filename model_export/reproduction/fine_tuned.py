@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from model_export.reproduction.measures import measure
+from model_export.reproduction.measures import measure, parameter_count
 from model_export.reproduction.records import CHAINZRULE, Experiment, Outcome, Record, Unit
 from model_export.reproduction.sentence_embeddings import MAX_TOKENS
 from model_export.reproduction.stack import Part
@@ -82,7 +82,7 @@ def fine_tune(
     tuned = settings.fit(encoder, training, validation, classes, seed=seed)
     embeddings = torch.from_numpy(embed_by_torch(tuned.encoder.module, test.tokens, encoder.padding))
     part = Part(tuned.standardiser(embeddings.double()).float(), torch.from_numpy(test.labels))
-    count = sum(p.numel() for half in (tuned.encoder.module, tuned.network) for p in half.parameters())
+    count = parameter_count(tuned.encoder.module, tuned.network)
     records = [record._replace(parameters=count) for record in measure(name, tuned.network, part, seed=seed)]
     records.append(Record(name, count, "validation accuracy", tuned.validation_accuracy, seed))
     return Outcome(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from model_export.chainzrule import Network, jacobian_norm, reverse_jacobian, tail_ratio
 from model_export.errors import DataError
@@ -44,8 +44,13 @@ def measure(contender: str, network: Network, test: Part, *, ordinal: bool = Fal
     }
     if ordinal:
         values["mean absolute error"] = (labels - test.labels).abs().float().mean().item()
-    count = sum(parameter.numel() for parameter in network.parameters())
+    count = parameter_count(network)
     return [Record(contender, count, metric, value, **where) for metric, value in values.items()]
+
+
+def parameter_count(*parts: nn.Module) -> int:
+    """Return how many trained numbers networks have together, coefficients of polynomials included."""
+    return sum(parameter.numel() for part in parts for parameter in part.parameters())
 
 
 def jacobian_norms(network: Network, rows: Tensor) -> Tensor:

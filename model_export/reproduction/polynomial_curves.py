@@ -9,6 +9,7 @@ import torch
 
 from model_export.chainzrule.layer import ChainzRuleLayer
 from model_export.chainzrule.network import Network
+from model_export.reproduction.measures import parameter_count
 from model_export.reproduction.records import Record
 
 BEFORE, AFTER = "polynomial before", "polynomial after"
@@ -29,7 +30,7 @@ def polynomial_records(contender: str, network: Network, start: Network) -> list
         network: of dense layers with polynomials, after training.
         start: the same before it.
     """
-    count = sum(parameter.numel() for parameter in network.parameters())
+    count = parameter_count(network)
     return [
         Record(contender, count, metric, value, condition=f"{layer} {neuron} {z:.2f}")
         for metric, one in ((BEFORE, start), (AFTER, network))
