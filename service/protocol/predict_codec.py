@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import MalformedRequestError, TooManyRowsError, WrongTypeError
-from service.inference.model import Scores
+from service.inference.jobs import Scored
 from service.inputs import Input
+from service.protocol.answer import JSON, Header
 from service.protocol.predictions import PredictionWriter
 
 NO_PARAMETERS: Final = msgspec.Raw(b"null")
@@ -75,13 +76,13 @@ class PredictCodec:
             self.altered = int(np.count_nonzero(self._altered))
         return rows
 
-    def write(self, scores: Scores, name: str | None, /) -> Iterator[bytes]:
+    def write(self, scored: Scored, name: str | None, /) -> Iterator[bytes]:
         """Yield the body that answers it."""
-        return self._writer.write(scores, name, sensitivity=self._sensitivity, altered=self._altered)
+        return self._writer.write(scored, name, sensitivity=self._sensitivity, altered=self._altered)
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> list[Header]:
         """Return the answer's headers."""
-        return {"content-type": "application/json"}
+        return [JSON]
 
 
 class _Parameters(msgspec.Struct):
