@@ -1,6 +1,6 @@
 """Every metric of the service."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from prometheus_client import (
@@ -11,6 +11,8 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from service.errors import ERROR_CODES, ServiceError
 from service.inference.engine import Engine
@@ -30,11 +32,25 @@ STATUSES = {"GET": ("200", "500", "503"), "POST": ("200", "400", "500", "503")}
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
+class _Held(Collector):
+    """Has what models hold counted, and has nothing to show itself."""
+
+    def __init__(self, models: Mapping[tuple[str, int], ModelMetrics]) -> None:
+        self._models = models
+
+    def collect(self) -> Iterator[Metric]:
+        for model in self._models.values():
+            model.count_held()
+        yield from ()
+
+
 class Metrics:
     """The registry and all that is in it. `model` and `version` label only what the repository holds."""
 
     def __init__(self) -> None:
+        self._by_model: dict[tuple[str, int], ModelMetrics] = {}
         self.registry = CollectorRegistry()
+        self.registry.register(_Held(self._by_model))  # collected before the others
         ProcessCollector(registry=self.registry)
         model = ("model", "version")
         self.requests = Counter(
@@ -179,7 +195,6 @@ class Metrics:
                 labelnames=(*model, "feature"),
             ),
         )
-        self._by_model: dict[tuple[str, int], ModelMetrics] = {}
         self._answered: dict[tuple[str, str, int], tuple[Counter, ArrayHistogramChild]] = {}
 
     def watch(self, engine: Engine) -> None:

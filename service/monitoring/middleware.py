@@ -16,6 +16,9 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 UNMATCHED = "unmatched"
 """The route of what was answered before or without one: no such path, no key, a preflight."""
 
+STARTED_KEY = "chainzrule.started"
+"""Where a request's scope says that its answer has begun."""
+
 
 def route_of(scope: Scope) -> str:
     """Return the template of the route that a request was given to; never what its client wrote."""
@@ -57,6 +60,7 @@ class RequestFrame:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
+                scope[STARTED_KEY] = True
                 headers = [*message["headers"], (b"x-request-id", identity.request_id.encode())]
                 if self._draining():
                     headers.append((b"connection", b"close"))

@@ -18,6 +18,11 @@ from service.monitoring.prediction import STAGES
 if TYPE_CHECKING:
     from service.monitoring.metrics import Metrics
 
+_MOST_HELD = 256
+"""Rows that are counted together: for each run by itself, counting takes as long as the run."""
+
+_COUNTED = ("reliability", "typicality", "tail_ratio")
+
 OUTCOMES = ("confirmed", "wrong")
 """Of an answer, once the truth is told."""
 
@@ -31,6 +36,8 @@ class ModelMetrics:
     def __init__(self, metrics: "Metrics", manifest: Manifest) -> None:
         self._metrics = metrics
         self._labels = labels = (manifest.name, str(manifest.version))
+        self._held: list[tuple[NDArray[Any], Scores]] = []
+        self._held_rows = 0
         self.take(manifest.input)
         self._altered_rows = metrics.altered_rows.labels(*labels)
         self._rows = metrics.rows.labels(*labels)
@@ -51,18 +58,31 @@ class ModelMetrics:
 
     def take(self, taken: Input) -> None:
         """Count rows of this kind from now on: of a table by its features."""
+        self.count_held()
         self.taken = taken
         self._features: FeatureTally | None = None
         if isinstance(taken, TableInput):
             self._features = self._metrics.features.labels(*self._labels, table=taken)
 
     def record(self, rows: NDArray[Any], scores: Scores) -> None:
-        """Count what was run.
+        """Count what was run, by itself where it is much, else together with others, before anyone can see it.
 
         Args:
             rows: as they were sent; of a table [N, features], NaN where a value is missing.
             scores: their scores.
         """
+        self._held.append((rows, scores))
+        self._held_rows += len(rows)
+        if self._held_rows >= _MOST_HELD:
+            self.count_held()
+
+    def count_held(self) -> None:
+        """Count what waits to be counted."""
+        if not self._held:
+            return
+        held, self._held, self._held_rows = self._held, [], 0
+        rows = np.concatenate([rows for rows, _ in held]) if len(held) > 1 else held[0][0]
+        scores = {name: np.concatenate([scores[name] for _, scores in held]) for name in _COUNTED}
         if self._features is not None:
             self._features.observe(rows)
         self._rows.inc(len(rows))
