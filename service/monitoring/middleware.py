@@ -61,10 +61,9 @@ class RequestFrame:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 scope[STARTED_KEY] = True
-                headers = [*message["headers"], (b"x-request-id", identity.request_id.encode())]
+                headers = message["headers"] = [*message["headers"], (b"x-request-id", identity.request_id.encode())]
                 if self._draining():
                     headers.append((b"connection", b"close"))
-                message = {**message, "headers": headers}
             else:
                 sent += len(message.get("body", b""))
             await send(message)
