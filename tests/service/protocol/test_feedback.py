@@ -174,7 +174,8 @@ def test_health_answers_while_much_feedback_is_counted(exported: Exported) -> No
         async def receive() -> dict[str, Any]:
             for message in messages:
                 return message
-            return await asyncio.get_running_loop().create_future()  # the client stays
+            await asyncio.sleep(60)  # the client stays
+            return {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
             sent.append(message)
