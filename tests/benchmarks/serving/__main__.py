@@ -1,0 +1,53 @@
+"""The service beside the floor, the ceiling and its peers: `make bench`, or
+
+    python -m tests.benchmarks.serving [--quick] [--output DIR] [--peers NAME ... | --without-peers] [--loads NAME ...]
+
+Needs `wrk` and, for the peers' environments in `.bench`, the package index. See `report.py` for the method in words.
+"""
+
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.benchmarks.serving.bench import FULL, QUICK, Bench, running
+from tests.benchmarks.serving.contenders import PEERS, choose_peers
+from tests.benchmarks.serving.loads import clients
+from tests.benchmarks.serving.machine import divide_cores
+from tests.benchmarks.serving.report import collect, write
+from tests.benchmarks.serving.sections import Section
+from tests.benchmarks.serving.wrk import GeneratorError, require_wrk
+
+RESULTS = Path("tests/benchmarks/results")
+LOADS: dict[str, Callable[[Bench], Iterator[Section]]] = {
+    "one-row": clients.one_row,
+    "many-rows": clients.many_rows,
+}
+
+
+def main() -> None:
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="where serving.json and serving.md are written")
+    parser.add_argument("--loads", nargs="+", choices=LOADS, default=list(LOADS), help="by default all")
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--peers", nargs="+", metavar="NAME", help="these alone: " + ", ".join(p.name for p in PEERS))
+    chosen.add_argument("--without-peers", action="store_true", help="ours alone")
+    given = parser.parse_args()
+    try:
+        require_wrk()
+        peers = () if given.without_peers else choose_peers(given.peers) if given.peers else PEERS
+    except (GeneratorError, ValueError) as error:
+        sys.exit(f"serving benchmark: {error}")
+    sections: list[Section] = []
+    with running(QUICK if given.quick else FULL, divide_cores(), peers) as bench:
+        for name in given.loads:
+            for section in LOADS[name](bench):
+                sections.append(section)
+                # After each: what was measured is kept, whatever becomes of the rest.
+                write(given.output, collect(bench, sections), sections)
+    print(f"written to {given.output}")
+
+
+if __name__ == "__main__":
+    main()
