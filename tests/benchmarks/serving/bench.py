@@ -84,6 +84,6 @@ def _start(
     questions = [ask(asked) for ask in contender.faces.values()]
     return serving(
         lambda port: contender.command(python, served, port),
-        lambda server: not any(find_fault_of(server.port, question) for question in questions),
+        lambda server: next(filter(None, (find_fault_of(server.port, question) for question in questions)), None),
         cores.server,
     )

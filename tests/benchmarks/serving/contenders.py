@@ -12,6 +12,9 @@ SERVERS = Path(__file__).with_name("servers")
 RUNTIME = "onnxruntime==1.32.0"
 """In every peer's environment, as in ours: the same arithmetic for all."""
 
+RAY = ("ray[serve,haproxy]==2.60.0", RUNTIME)
+"""The extra brings HAProxy along; Serve uses it where it is told to."""
+
 FLOOR, CEILING, SERVICE = "floor", "ceiling", "ChainzRule"
 V1, V2 = "ChainzRule /v1", "ChainzRule /v2"
 
@@ -75,20 +78,19 @@ PEERS = (
         {"MLServer": protocols.tensors("/v2/models/pima/infer")},
         ("mlserver==1.7.1", RUNTIME),
     ),
-    Contender("Ray Serve", "ray_model", {"Ray Serve": protocols.columns("/")}, ("ray[serve]==2.60.0", RUNTIME)),
+    Contender("Ray Serve", "ray_model", {"Ray Serve": protocols.columns("/")}, RAY),
     Contender(
         "Ray Serve, HAProxy",
         "ray_model",
         {"Ray Serve, HAProxy": protocols.columns("/")},
-        ("ray[serve]==2.60.0", RUNTIME),
-        programs=("haproxy",),
+        RAY,
         arguments=("haproxy",),
     ),
     Contender(
         "TorchServe",
         "torchserve_model",
         {"TorchServe": protocols.columns("/predictions/pima")},
-        ("torchserve==0.12.0", "torch-model-archiver==0.12.0", "torch==2.13.*", RUNTIME),
+        ("torchserve==0.12.0", "torch-model-archiver==0.12.0", RUNTIME),
         programs=("java",),
     ),
     Contender("LitServe", "litserve_model", {"LitServe": protocols.columns("/predict")}, ("litserve==0.2.19", RUNTIME)),

@@ -45,7 +45,7 @@ def versions(python: str, requirements: Sequence[str]) -> dict[str, str]:
 
 
 def _folder_name(requirement: str) -> str:
-    return re.sub(r"\[.*?\]", "", requirement).replace("==", "-")
+    return re.sub(r"[^\w.]+", "-", requirement)
 
 
 def _run(command: list[str]) -> str:

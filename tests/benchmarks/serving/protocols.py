@@ -81,7 +81,9 @@ def tensors(path: str, *, select: bool = True) -> Ask:
 
     def read(answer: Answer) -> Outputs:
         found = orjson.loads(answer.body)["outputs"]
-        return {output["name"]: np.array(output["data"]).reshape(output["shape"]) for output in found}
+        # Triton's label has a dimension of its own.
+        shapes = {output["name"]: [-1] if output["name"] == "label" else output["shape"] for output in found}
+        return {output["name"]: np.array(output["data"]).reshape(shapes[output["name"]]) for output in found}
 
     def ask(asked: Asked) -> Question:
         values = orjson.dumps(asked.rows.ravel(), option=orjson.OPT_SERIALIZE_NUMPY)

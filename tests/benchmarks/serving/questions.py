@@ -54,7 +54,7 @@ def ask(port: int, question: Question, seconds: float = 60.0) -> Answer:
 
 
 def find_fault(question: Question, answer: Answer) -> str | None:
-    """Return what is wrong with an answer, None if nothing is: every output asked for is there and is the reference's."""
+    """Return what is wrong with an answer; None if all that was asked for is there and is the reference's."""
     if answer.status != 200:
         return f"status {answer.status}: {answer.body[:200]!r}"
     try:

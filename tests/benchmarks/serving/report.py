@@ -42,15 +42,17 @@ def _page(results: Mapping[str, Any], sections: Sequence[Section]) -> str:
         "",
         f"Made by `make bench` on {results['made'][:10]}: {machine['processor']}, {about}.",
         "",
-        f"Every server has one worker and one thread; {machine['placement']}; `wrk` asks over kept connections, each its",
-        "next request when the last is answered. All servers are up from the start, and those that are not measured are",
-        "stopped (SIGSTOP). Rounds are interleaved (A B C, A B C): "
-        f"{results['rounds']} of {results['seconds_a_round']:g} s each, after a second's warm-up. Figures are",
-        "medians over rounds; ratios are taken in each round, then their median. Each server's answer is compared with",
-        "onnxruntime's own before and after each measurement; a wrong answer, an error or a broken connection voids it.",
+        f"Every server has one worker and one thread; {machine['placement']}. `wrk` asks over kept connections, each its",
+        "next request when the last is answered; `generator busy` is the share of its core that it used, and near 100 %",
+        "it is what was measured. All servers are up from the start, and those that are not measured are stopped",
+        f"(SIGSTOP). Rounds are interleaved (A B C, A B C): {results['rounds']} of {results['seconds_a_round']:g} s each,",
+        "after a second's warm-up. Figures are medians over rounds; ratios are taken in each round, then their median.",
+        "Each server's answer is compared with onnxruntime's own before and after each measurement; a wrong answer, an",
+        "error or a broken connection voids it.",
         "",
         f"`{FLOOR}` reads the body and answers a constant; `{CEILING}` is raw ASGI, orjson and onnxruntime, without",
-        "validation, limits, metrics or reliability. They and the peers serve the model's plain graph; the service all.",
+        "validation, limits, metrics or reliability. They and the peers serve the model's plain graph, the service all",
+        "of it.",
     ]
     if results["peers"]:
         lines += ["", "Peers, each in an environment of its own:", ""]
