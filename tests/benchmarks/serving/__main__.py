@@ -1,18 +1,30 @@
 """The service beside the floor, the ceiling and its peers: `make bench`, or
 
     python -m tests.benchmarks.serving [--quick] [--output DIR] [--peers NAME ... | --without-peers] [--loads NAME ...]
+        [--text FOLDER]
 
 Needs `wrk` and, for the peers' environments in `.bench`, the package index. See `report.py` for the method in words.
 """
 
+import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks.serving.bench import FULL, QUICK, Bench, running
 from tests.benchmarks.serving.contenders import PEERS, choose_peers
-from tests.benchmarks.serving.loads import clients
+from tests.benchmarks.serving.figure import draw
+from tests.benchmarks.serving.loads import (
+    clients,
+    growing_rows,
+    large_batches,
+    loaded_models,
+    other_kinds,
+    start,
+    workers,
+)
 from tests.benchmarks.serving.machine import divide_cores
 from tests.benchmarks.serving.report import collect, write
 from tests.benchmarks.serving.sections import Section
@@ -22,6 +34,13 @@ RESULTS = Path("tests/benchmarks/results")
 LOADS: dict[str, Callable[[Bench], Iterator[Section]]] = {
     "one-row": clients.one_row,
     "many-rows": clients.many_rows,
+    "large-batches": large_batches.large_batches,
+    "images": other_kinds.images,
+    "texts": other_kinds.texts,
+    "growing-rows": growing_rows.growing_rows,
+    "loaded-models": loaded_models.loaded_models,
+    "workers": workers.two_workers,
+    "start": start.start,
 }
 
 
@@ -30,6 +49,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where serving.json and serving.md are written")
     parser.add_argument("--loads", nargs="+", choices=LOADS, default=list(LOADS), help="by default all")
+    parser.add_argument("--text", type=Path, metavar="FOLDER", help="a model of texts: its version folder")
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--peers", nargs="+", metavar="NAME", help="these alone: " + ", ".join(p.name for p in PEERS))
     chosen.add_argument("--without-peers", action="store_true", help="ours alone")
@@ -40,12 +60,19 @@ def main() -> None:
     except (GeneratorError, ValueError) as error:
         sys.exit(f"serving benchmark: {error}")
     sections: list[Section] = []
-    with running(QUICK if given.quick else FULL, divide_cores(), peers) as bench:
+    results: dict[str, Any] = {"sections": {}}
+    cores = divide_cores()
+    # What starts, checks and waits must not do so on the server's core.
+    os.sched_setaffinity(0, cores.generator)
+    with running(QUICK if given.quick else FULL, cores, peers, given.text) as bench:
         for name in given.loads:
             for section in LOADS[name](bench):
                 sections.append(section)
                 # After each: what was measured is kept, whatever becomes of the rest.
-                write(given.output, collect(bench, sections), sections)
+                results = collect(bench, sections)
+                write(given.output, results, sections)
+    if reason := draw(results, given.output / "serving.svg"):
+        print(reason)
     print(f"written to {given.output}")
 
 

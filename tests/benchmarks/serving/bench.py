@@ -13,7 +13,7 @@ from tests.benchmarks.serving.machine import Cores
 from tests.benchmarks.serving.model import REPOSITORY, VERSION, ask_rows, write_plain_graph
 from tests.benchmarks.serving.processes import Memory, Server, ServerError, serving
 from tests.benchmarks.serving.protocols import Ask, Asked
-from tests.benchmarks.serving.questions import find_fault_of
+from tests.benchmarks.serving.questions import Question, find_fault_of
 
 
 class Pace(NamedTuple):
@@ -32,6 +32,8 @@ class Bench(NamedTuple):
 
     pace: Pace
     cores: Cores
+    text: Path | None
+    """a version folder of a model of texts"""
     servers: Mapping[str, Server]
     """by the contender's name; frozen, but for who is measured"""
     faces: Mapping[str, tuple[Server, Ask]]
@@ -49,7 +51,7 @@ class Bench(NamedTuple):
 
 
 @contextmanager
-def running(pace: Pace, cores: Cores, peers: Sequence[Contender]) -> Iterator[Bench]:
+def running(pace: Pace, cores: Cores, peers: Sequence[Contender], text: Path | None) -> Iterator[Bench]:
     """Start ours and those peers that can be had, each frozen after its first right answer."""
     asked = ask_rows(1)
     servers: dict[str, Server] = {}
@@ -74,7 +76,24 @@ def running(pace: Pace, cores: Cores, peers: Sequence[Contender]) -> Iterator[Be
             servers[contender.name] = server
             faces |= {name: (server, ask) for name, ask in contender.faces.items()}
             print(f"{contender.name}: first right answer after {server.seconds_to_answer:.2f} s", flush=True)
-        yield Bench(pace, cores, servers, faces, absent, peer_versions, idle_memory)
+        yield Bench(pace, cores, text, servers, faces, absent, peer_versions, idle_memory)
+
+
+def serve_alone(
+    question: Question,
+    cores: Sequence[int],
+    *arguments: str,
+    repository: Path = REPOSITORY,
+    environment: Mapping[str, str] | None = None,
+) -> AbstractContextManager[Server]:
+    """Run the service besides the one that is up, with settings or models of its own, until `question` is answered."""
+    contender = next(contender for contender in OWN if contender.name == SERVICE)
+    return serving(
+        lambda port: [*contender.command(sys.executable, repository.absolute(), port), *arguments],
+        lambda server: find_fault_of(server.port, question),
+        cores,
+        environment,
+    )
 
 
 def _start(

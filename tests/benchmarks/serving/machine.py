@@ -16,6 +16,7 @@ class Cores(NamedTuple):
 
     server: tuple[int, ...]
     generator: tuple[int, ...]
+    every: tuple[int, ...]
 
     @property
     def apart(self) -> bool:
@@ -26,7 +27,7 @@ class Cores(NamedTuple):
 def divide_cores() -> Cores:
     """Return the first core for the server and the last for the load generator; of one core, the same."""
     cores = sorted(os.sched_getaffinity(0))
-    return Cores((cores[0],), (cores[-1],))
+    return Cores((cores[0],), (cores[-1],), tuple(cores))
 
 
 def pinned(command: Sequence[str], cores: Sequence[int]) -> list[str]:
@@ -41,7 +42,7 @@ def describe_machine(cores: Cores) -> dict[str, str]:
     where = "server and load generator on a core each" if cores.apart else "server and load generator on one core"
     return {
         "processor": models[0].partition(":")[2].strip() if models else platform.machine(),
-        "cores": str(len(os.sched_getaffinity(0))),
+        "cores": str(len(cores.every)),
         "placement": where,
         "memory": f"{memory:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",

@@ -16,6 +16,7 @@ from tests.benchmarks.serving.questions import Outputs, Question, find_fault_of
 from tests.benchmarks.serving.rounds import FaultyError, Target
 from tests.benchmarks.serving.wrk import GeneratorError, Measurement, parse, run_wrk
 
+DIRECT = "direct loop"
 WARM_UP_SECONDS = 1.0
 THAW_SECONDS = 15.0
 """A server that was frozen may take so long to answer again: some find that they have been away."""
@@ -84,4 +85,4 @@ def direct_loop(graph: Path, feed: Outputs, *, seconds: float, cores: Sequence[i
         def measure() -> Measurement:
             return parse(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
-        yield Target("direct loop", measure)
+        yield Target(DIRECT, measure)

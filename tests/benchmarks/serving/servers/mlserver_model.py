@@ -1,6 +1,6 @@
 """MLServer: a custom runtime, run by `mlserver start` in the server's own process.
 
-`parallel_workers` is 0: with its default, a pool of one worker process, this release does not start on a current uvloop.
+`parallel_workers` is 0: with its default, a pool of one worker process, it does not start on a current uvloop.
 """
 
 import json

@@ -16,7 +16,6 @@ from ray import serve
 from starlette.requests import Request
 
 
-@serve.deployment(num_replicas=1)
 class PlainModel:
     """Instances in, columns out."""
 
@@ -35,4 +34,5 @@ class PlainModel:
 if __name__ == "__main__":
     ray.init(address="local", include_dashboard=False)
     serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[2])})
-    serve.run(PlainModel.bind(sys.argv[1]), blocking=True)
+    deployment = serve.deployment(num_replicas=1)(PlainModel)
+    serve.run(deployment.bind(sys.argv[1]), blocking=True)
