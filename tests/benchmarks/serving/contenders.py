@@ -90,7 +90,7 @@ PEERS = (
         "TorchServe",
         "torchserve_model",
         {"TorchServe": protocols.columns("/predictions/pima")},
-        ("torchserve==0.12.0", "torch-model-archiver==0.12.0", "torch==2.13.*", RUNTIME),
+        ("torchserve==0.12.0", "torch-model-archiver==0.12.0", "torch==2.13.*", "pyyaml==6.0.4", RUNTIME),
         programs=("java",),
     ),
     Contender("LitServe", "litserve_model", {"LitServe": protocols.columns("/predict")}, ("litserve==0.2.19", RUNTIME)),

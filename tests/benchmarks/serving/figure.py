@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.benchmarks.serving.contenders import CEILING, FLOOR
 from tests.benchmarks.serving.loads.growing_rows import KEY as LATENCIES
+from tests.benchmarks.serving.loads.growing_rows import SERVED
 
 RATES = "one_row_16"
 OURS, THEIRS, BOUNDS = "#1b6ca8", "#9aa5b1", "#d9dee4"

@@ -55,6 +55,8 @@ def over_http(
             server.freeze()
         if fault is not None:
             raise FaultyError(f"wrong after it was timed: {fault}")
+        if not measurement.requests:
+            raise FaultyError("no request was answered")
         if measurement.refused or measurement.broken:
             raise FaultyError(
                 f"{measurement.refused} errors answered and {measurement.broken} failures of connections "

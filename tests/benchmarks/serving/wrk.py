@@ -58,12 +58,12 @@ def parse(printed: str) -> Measurement:
     """Return what `post.lua` printed as its last line.
 
     Raises:
-        GeneratorError: if that is no measurement, or of no request.
+        GeneratorError: if that is no measurement.
     """
     lines = printed.strip().splitlines()
     try:
         found = json.loads(lines[-1])
-        measurement = Measurement(
+        return Measurement(
             requests=found["requests"],
             seconds=found["microseconds"] / 1e6,
             p50_ms=found["p50"] / 1e3,
@@ -74,9 +74,6 @@ def parse(printed: str) -> Measurement:
         )
     except (LookupError, ValueError, TypeError):
         raise GeneratorError(f"wrk printed no measurement: {printed[-500:]!r}") from None
-    if not measurement.requests:
-        raise GeneratorError(f"no request was answered: {lines[-1]}")
-    return measurement
 
 
 def run_wrk(
@@ -93,7 +90,7 @@ def run_wrk(
         cores: where the generator runs.
 
     Raises:
-        GeneratorError: if wrk fails or no request is answered.
+        GeneratorError: if wrk fails.
     """
     with tempfile.NamedTemporaryFile() as file:
         file.write(body)

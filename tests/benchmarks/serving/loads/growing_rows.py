@@ -41,9 +41,8 @@ def growing_rows(bench: Bench) -> Iterator[Section]:
             if measured.faults:
                 rows.append((f"{count:,}", *measured.faults.values(), "", ""))
                 continue
-            half, tail = (
-                spread([getattr(one, name) for one in measured.rounds[SERVED]]) for name in ("p50_ms", "p99_ms")
-            )
+            half = spread([one.p50_ms for one in measured.rounds[SERVED]])
+            tail = spread([one.p99_ms for one in measured.rounds[SERVED]])
             bare = spread([one.p50_ms for one in measured.rounds[DIRECT]])
             rows.append((f"{count:,}", f"{half.median:.2f}", f"{tail.median:.2f}", f"{bare.median:.2f}"))
     method = (
