@@ -64,7 +64,7 @@ def parse(printed: str) -> Measurement:
     try:
         found = json.loads(lines[-1])
         return Measurement(
-            requests=found["requests"],
+            requests=int(found["requests"]),
             seconds=found["microseconds"] / 1e6,
             p50_ms=found["p50"] / 1e3,
             p90_ms=found["p90"] / 1e3,
