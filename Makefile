@@ -54,4 +54,4 @@ audit: $(VENV)/all.stamp
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement service/requirements-traces.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache

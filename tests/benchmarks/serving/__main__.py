@@ -22,6 +22,7 @@ from tests.benchmarks.serving.loads import (
     large_batches,
     loaded_models,
     other_kinds,
+    reliability,
     start,
     workers,
 )
@@ -34,6 +35,7 @@ RESULTS = Path("tests/benchmarks/results")
 LOADS: dict[str, Callable[[Bench], Iterator[Section]]] = {
     "one-row": clients.one_row,
     "many-rows": clients.many_rows,
+    "reliability": reliability.on_and_off,
     "large-batches": large_batches.large_batches,
     "images": other_kinds.images,
     "texts": other_kinds.texts,

@@ -17,6 +17,8 @@ RAY = ("ray[serve,haproxy]==2.60.0", RUNTIME)
 
 FLOOR, CEILING, SERVICE = "floor", "ceiling", "ChainzRule"
 V1, V2 = "ChainzRule /v1", "ChainzRule /v2"
+WITHOUT = "ChainzRule without reliability"
+"""The face of a contender that may be in `OWN`: the same service, its models' plain graphs."""
 
 
 class Contender(NamedTuple):

@@ -140,8 +140,9 @@ def serving(
         ServerError: if it ends, or does not answer within `START_SECONDS`.
     """
     mark, port = uuid.uuid4().hex, free_port()
-    with tempfile.TemporaryDirectory(prefix="serving-") as folder:
+    with tempfile.TemporaryDirectory(prefix="serving-", ignore_cleanup_errors=True) as folder:
         log = Path(folder) / "log"
+        ours = {"OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1", "TMPDIR": folder, "RAY_TMPDIR": folder}
         with log.open("wb") as stream:
             started = time.monotonic()
             process = subprocess.Popen(
@@ -149,8 +150,7 @@ def serving(
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                env=os.environ
-                | {"OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1", **(environment or {}), _MARK: mark},
+                env=os.environ | ours | {**(environment or {}), _MARK: mark},
             )
         server = Server(process, mark, port, log)
         try:

@@ -58,8 +58,7 @@ if __name__ == "__main__":
         "job_queue_size": QUEUE,
     }
     (folder / "config.properties").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-    # Its log files and its process file go to the folder too.
-    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "TMPDIR": str(folder)}
+    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"}
     options = ["--model-store", str(folder), "--models", "pima.mar", "--ts-config", str(folder / "config.properties")]
     os.chdir(folder)
     command = [sys.executable, str(programs / "torchserve"), "--start", "--foreground", "--ncs", "--disable-token-auth"]
