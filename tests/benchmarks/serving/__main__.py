@@ -11,7 +11,6 @@ import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from tests.benchmarks.serving.bench import FULL, QUICK, Bench, running
 from tests.benchmarks.serving.contenders import PEERS, choose_peers
@@ -27,7 +26,9 @@ from tests.benchmarks.serving.loads import (
     workers,
 )
 from tests.benchmarks.serving.machine import divide_cores
+from tests.benchmarks.serving.processes import ServerError
 from tests.benchmarks.serving.report import collect, write
+from tests.benchmarks.serving.rounds import FaultyError
 from tests.benchmarks.serving.sections import Section
 from tests.benchmarks.serving.wrk import GeneratorError, require_wrk
 
@@ -62,17 +63,23 @@ def main() -> None:
     except (GeneratorError, ValueError) as error:
         sys.exit(f"serving benchmark: {error}")
     sections: list[Section] = []
-    results: dict[str, Any] = {"sections": {}}
+    failed: dict[str, str] = {}
     cores = divide_cores()
     # What starts, checks and waits must not do so on the server's core.
     os.sched_setaffinity(0, cores.generator)
     with running(QUICK if given.quick else FULL, cores, peers, given.text) as bench:
         for name in given.loads:
-            for section in LOADS[name](bench):
-                sections.append(section)
-                # After each: what was measured is kept, whatever becomes of the rest.
-                results = collect(bench, sections)
-                write(given.output, results, sections)
+            try:
+                for section in LOADS[name](bench):
+                    sections.append(section)
+                    # After each: what was measured is kept, whatever becomes of the rest.
+                    results = collect(bench, sections, failed)
+                    write(given.output, results, sections)
+            except (FaultyError, GeneratorError, ServerError) as error:
+                print(f"{name}: not measured: {error}", flush=True)
+                failed[f"load {name}"] = str(error)
+        results = collect(bench, sections, failed)
+        write(given.output, results, sections)
     if reason := draw(results, given.output / "serving.svg"):
         print(reason)
     print(f"written to {given.output}")

@@ -14,13 +14,13 @@ from tests.benchmarks.serving.sections import Section
 NAME = "serving"
 
 
-def collect(bench: Bench, sections: Sequence[Section]) -> dict[str, Any]:
+def collect(bench: Bench, sections: Sequence[Section], failed: Mapping[str, str]) -> dict[str, Any]:
     """Return everything that was measured, where, with what, and when."""
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": describe_machine(bench.cores),
         "peers": bench.peer_versions,
-        "not_measured": bench.absent,
+        "not_measured": {**bench.absent, **failed},
         "rounds": bench.pace.rounds,
         "seconds_a_round": bench.pace.seconds,
         "sections": {section.key: section.raw for section in sections},

@@ -39,7 +39,7 @@ def growing_rows(bench: Bench) -> Iterator[Section]:
                 measured = interleave([served, direct], bench.pace.rounds)
             raw[str(count)] = {name: list(map(as_dict, rounds)) for name, rounds in measured.rounds.items()}
             if measured.faults:
-                rows.append((f"{count:,}", *measured.faults.values(), "", ""))
+                rows.append((f"{count:,}", "; ".join(measured.faults.values()), "", ""))
                 continue
             half = spread([one.p50_ms for one in measured.rounds[SERVED]])
             tail = spread([one.p99_ms for one in measured.rounds[SERVED]])

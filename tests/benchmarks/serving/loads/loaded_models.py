@@ -47,7 +47,7 @@ def loaded_models(bench: Bench) -> Iterator[Section]:
                 unload(server, copies)
                 after_unload = server.memory().resident
             if measured.faults:
-                rows.append((str(count), *measured.faults.values()))
+                rows.append((str(count), "; ".join(measured.faults.values()), "", "", "", ""))
                 continue
             half = spread([one.p50_ms for one in measured.rounds["1"]]).median
             rate = spread([one.rate for one in measured.rounds[str(CONNECTIONS)]]).median

@@ -52,7 +52,11 @@ def texts(bench: Bench) -> Iterator[Section]:
     manifest = read_manifest(bench.text)
     assert isinstance(manifest.input, TextInput)
     example = manifest.input.example
-    ids = np.array([Tokenizer.from_file(str(bench.text / TOKENIZER_FILE)).encode(example).ids])
+    tokenizer = Tokenizer.from_file(str(bench.text / TOKENIZER_FILE))
+    # The manifest says how long a text may be, whatever the tokenizer's file has.
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(manifest.input.max_tokens)
+    ids = np.array([tokenizer.encode(example).ids])
     feed = {manifest.input.ids: ids, manifest.input.mask: np.ones_like(ids)}
     about = f"the manifest's example, {ids.shape[1]} tokens, to the model `{manifest.name}`"
     question = _question(bench.text, manifest, example, feed)
