@@ -13,7 +13,7 @@ test: check
 	$(BIN)/pytest
 
 # The service beside the floor, the ceiling and its peers; needs wrk, and makes an environment for each peer in .bench.
-# Half an hour or more on a quiet machine; `make bench BENCH="--quick --without-peers"` is a look.
+# An hour on a quiet machine; `make bench BENCH="--quick --without-peers"` is a look.
 bench: $(VENV)/all.stamp
 	$(BIN)/python -m tests.benchmarks.serving $(BENCH)
 
