@@ -44,10 +44,10 @@ def _draw_rates(axis: Any, rounds: Mapping[str, Any]) -> None:
     reach = [[m - min(rates[n]) for n, m in zip(names, middles, strict=True)]]
     reach += [[max(rates[n]) - m for n, m in zip(names, middles, strict=True)]]
     axis.barh(names, middles, color=colours, xerr=reach, error_kw={"lw": 1, "ecolor": "#444"})
-    for place, value in enumerate(middles):
-        axis.text(value, place, f"  {value:,.0f}", va="center", fontsize=8)
+    for place, (name, value) in enumerate(zip(names, middles, strict=True)):
+        axis.text(max(rates[name]), place, f"  {value:,.0f}", va="center", fontsize=8)
     axis.set_xscale("log")
-    axis.set_xlim(min(middles) / 2, max(middles) * 3)
+    axis.set_xlim(min(middles) / 2, max(max(found) for found in rates.values()) * 3)
     axis.set_xlabel("requests/s, one row, 16 connections (log scale)")
     axis.spines[["top", "right"]].set_visible(False)
 
