@@ -7,6 +7,7 @@ Needs `wrk` and, for the peers' environments in `.bench`, the package index. See
 """
 
 import os
+import signal
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator
@@ -62,6 +63,8 @@ def main() -> None:
         peers = () if given.without_peers else choose_peers(given.peers) if given.peers else PEERS
     except (GeneratorError, ValueError) as error:
         sys.exit(f"serving benchmark: {error}")
+    # Told to end, it ends its servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sections: list[Section] = []
     failed: dict[str, str] = {}
     cores = divide_cores()
