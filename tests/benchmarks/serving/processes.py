@@ -16,7 +16,7 @@ from typing import NamedTuple
 from tests.benchmarks.serving.machine import pinned
 
 START_SECONDS = 90.0
-STOP_SECONDS = 10.0
+STOP_SECONDS = 5.0
 _MARK = "SERVING_BENCHMARK"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
