@@ -4,13 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: serve test fuzz check format lock audit clean
+.PHONY: serve test bench fuzz check format lock audit clean
 
 serve: $(VENV)/service.stamp
 	$(BIN)/chainzrule serve --repository deploy/models
 
 test: check
 	$(BIN)/pytest
+
+# The service beside the floor, the ceiling and its peers; needs wrk, and makes an environment for each peer in .bench.
+# An hour on a quiet machine; `make bench BENCH="--quick --without-peers"` is a look.
+bench: $(VENV)/all.stamp
+	$(BIN)/python -m tests.benchmarks.serving $(BENCH)
 
 # Well over five thousand made-up requests, from our own description and the protocol's; some ten minutes.
 fuzz: $(VENV)/all.stamp
@@ -49,4 +54,4 @@ audit: $(VENV)/all.stamp
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement service/requirements-traces.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache
