@@ -18,7 +18,7 @@ RAY = ("ray[serve,haproxy]==2.60.0", RUNTIME)
 FLOOR, CEILING, SERVICE = "floor", "ceiling", "ChainzRule"
 V1, V2 = "ChainzRule /v1", "ChainzRule /v2"
 WITHOUT = "ChainzRule without reliability"
-"""The face of a contender that may be in `OWN`: the same service, its models' plain graphs."""
+"""The same service on its models' plain graphs."""
 
 
 class Contender(NamedTuple):
@@ -54,6 +54,12 @@ OWN = (
         SERVICE,
         "everything_on",
         {V1: protocols.reliable_predictions, V2: protocols.tensors("/v2/models/pima/infer")},
+        serves_repository=True,
+    ),
+    Contender(
+        WITHOUT,
+        "without_reliability",
+        {WITHOUT: protocols.named_predictions},
         serves_repository=True,
     ),
 )

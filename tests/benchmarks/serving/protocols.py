@@ -55,6 +55,11 @@ def reliable_predictions(asked: Asked) -> Question:
     return ask_predictions(asked.manifest, _instances(asked.rows), signals, asked.reference)
 
 
+def named_predictions(asked: Asked) -> Question:
+    """Our V1 without reliability."""
+    return ask_predictions(asked.manifest, _instances(asked.rows), (), asked.reference)
+
+
 def ask_predictions(manifest: Manifest, body: bytes, signals: Sequence[str], reference: Outputs) -> Question:
     """Return our V1's question for a body of any kind of instances."""
 
