@@ -139,7 +139,6 @@ def _answer(settings: Settings, listener: Listener, channel: socket.socket | Non
     # A supervisor does without all this, and is there in less time and half the memory.
     from service.app import create_app  # noqa: PLC0415
     from service.core import make_core  # noqa: PLC0415
-    from service.inference.repository import release_memory  # noqa: PLC0415
     from service.transport import Bounds, bounded  # noqa: PLC0415
     from service.workers.member import Member  # noqa: PLC0415
 
@@ -161,7 +160,6 @@ def _answer(settings: Settings, listener: Listener, channel: socket.socket | Non
     # What is there now is there to stay: the collector need not look through it again and again, 50 ms each time.
     gc.collect()
     gc.freeze()
-    release_memory()
     DrainingServer(config, core.health, settings.drain_seconds, listener, member).run(listener.sockets)
     sys.exit(0)
 
