@@ -3,13 +3,15 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import tokenizers
 from numpy.typing import NDArray
 
 from service.inputs import TextInput
+
+if TYPE_CHECKING:
+    import tokenizers
 
 # How many threads an inference may take is a setting; the library would take every core besides.
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -59,6 +61,8 @@ class TextTokenizer:
     """
 
     def __init__(self, content: bytes, text: TextInput) -> None:
+        import tokenizers  # noqa: PLC0415 - 3 MB that a service without texts can do without
+
         with _explained("it is no tokenizer"):
             self._tokenizer = tokenizers.Tokenizer.from_buffer(content)
         padding = self._tokenizer.padding
@@ -91,7 +95,7 @@ class TextTokenizer:
             rows[row, : len(ids)] = ids
         return Tokens(rows, truncated, known)
 
-    def _encode(self, texts: Sequence[str]) -> Iterator[tokenizers.Encoding]:
+    def _encode(self, texts: Sequence[str]) -> "Iterator[tokenizers.Encoding]":
         """Yield each text's tokens without special ones: all, or more than there is room for."""
         longest = _CHARACTERS_A_TOKEN * self._max_tokens
         step = max(_CHARACTERS_A_CALL // longest, 1)
@@ -104,7 +108,7 @@ class TextTokenizer:
             for text, encoding in zip(some, encodings, strict=True):
                 yield encoding if len(text) <= longest else self._encode_long(text, longest)
 
-    def _encode_long(self, text: str, length: int) -> tokenizers.Encoding:
+    def _encode_long(self, text: str, length: int) -> "tokenizers.Encoding":
         """Return a long text's tokens, of no more of its beginning than surely says which are kept."""
         while True:
             (encoding,) = self._tokenizer.encode_batch([text[:length]], add_special_tokens=False)
@@ -112,7 +116,7 @@ class TextTokenizer:
                 return encoding
             length *= _GROWTH
 
-    def _is_enough(self, encoding: tokenizers.Encoding) -> bool:
+    def _is_enough(self, encoding: "tokenizers.Encoding") -> bool:
         """Return whether more tokens than there is room for would be the same, however the text went on."""
         if len(encoding) <= self._room:
             return False
