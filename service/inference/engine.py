@@ -237,8 +237,8 @@ class Engine:
         outcomes, seconds = run.result()
         # One run that a pause of the machine made long says little about the next.
         self._pace = max(0.9 * self._pace + 0.1 * min(seconds / max(expected, 1e-6), 4.0), 1.0)
+        self._dispatch("waiting")  # what waits runs while these are recorded and answered
         settle(batch, outcomes, self._record)
-        self._dispatch("waiting")
 
 
 def _timed(model: Model, batch: list[Job], batch_rows: int) -> tuple[list[Outcome], float]:

@@ -7,8 +7,9 @@ from time import monotonic
 from service.inference.jobs import Dispatch, Job, Record, Report, run_batch, settle
 from service.inference.model import Model
 
-SHORT_SECONDS = 0.0005
-"""A run expected to take no longer holds the event loop up for less than handing it to a thread would cost."""
+SHORT_SECONDS = 0.0015
+"""A run expected to take no longer is run here: handing it to a thread, and the two then contending for the
+interpreter, takes half a millisecond of its own."""
 
 _MOST_TURNS = 2
 """Turns that a run waits for more to come in; one takes a few microseconds where nothing does."""

@@ -12,6 +12,7 @@ from service.inference import engine as engine_module
 from service.inference.engine import Engine, Limits
 from service.inference.jobs import Dispatch, Scored
 from service.inference.model import Model
+from service.inference.turn import SHORT_SECONDS
 from tests.conftest import Exported
 from tests.service.inference.slow_model import POISON, SlowModel, assert_same, make_rows, run
 
@@ -301,7 +302,7 @@ def test_a_short_text_is_run_at_once_and_a_long_one_in_the_thread(texts: Exporte
     short, long = (model.tokenizer.encode([text]).rows for text in ("bad", "good " * 100))
 
     async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
-        model._seconds_a_run, model._seconds_a_unit = 0.0, 0.0001
+        model._seconds_a_run, model._seconds_a_unit = 0.0, SHORT_SECONDS / 5
         await asyncio.gather(*(engine.submit(model, rows) for rows in (short, short, long)))
         assert sorted((d.requests, d.reason) for d in dispatches) == [(1, "idle"), (1, "turn"), (1, "turn")]
 

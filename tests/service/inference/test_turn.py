@@ -6,6 +6,7 @@ from service.errors import NonFiniteOutputError
 from service.inference.engine import Engine, Limits
 from service.inference.jobs import Dispatch, Scored
 from service.inference.model import Model
+from service.inference.turn import SHORT_SECONDS
 from tests.conftest import Exported
 from tests.service.inference.slow_model import POISON, SlowModel, assert_same, make_rows, run
 
@@ -49,7 +50,7 @@ def test_more_than_a_short_run_s_worth_takes_more_than_one_turn(exported: Export
     model = Quick.load(exported.folder, threads=1)
 
     async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
-        model._seconds_a_run, model._seconds_a_unit = 0.0001, 0.0001
+        model._seconds_a_run = model._seconds_a_unit = SHORT_SECONDS / 5
         answers = [engine.submit(model, make_rows(2, seed)) for seed in range(5)]
         scored = await asyncio.gather(*answers)
         assert [(d.requests, d.reason) for d in dispatches] == [(2, "turn"), (2, "turn"), (1, "turn")]
