@@ -4,8 +4,19 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from service.inputs import ImageInput, Input, TableInput, TextInput
+from service.inputs import (
+    CategoricalFeature,
+    Column,
+    DateFeature,
+    Feature,
+    ImageInput,
+    Input,
+    TableInput,
+    TextInput,
+)
 from service.manifest import Level, Manifest
+
+_SHOWN_CATEGORIES = 5
 
 
 def card(manifest: Manifest) -> Group:
@@ -50,14 +61,10 @@ def _taken(taken: Input) -> Table:
         case TableInput():
             rows = Table("feature", "unit", "range in training", "mean ± deviation", "null")
             for feature in taken.features:
-                cells = (
-                    feature.name,
-                    feature.unit or "",
-                    f"{feature.minimum:g} … {feature.maximum:g}",
-                    f"{feature.mean:.4g} ± {feature.standard_deviation:.4g}",
-                    "accepted" if feature.may_be_missing else "refused",
-                )
+                cells = (feature.name, *_facts(feature), "accepted" if feature.may_be_missing else "refused")
                 rows.add_row(*map(Text, cells))
+            if taken.ignored:
+                rows.add_row(Text(", ".join(taken.ignored)), Text("ignored"))
         case TextInput():
             rows = Table("text", "cut after", "embedding")
             made = f"{taken.encoder}, {taken.dimensions} dimensions"
@@ -69,6 +76,21 @@ def _taken(taken: Input) -> Table:
                 rows.add_row(*facts, channel.name, f"{channel.mean:.4g} ± {channel.standard_deviation:.4g}")
                 facts = ["", ""]
     return rows
+
+
+def _facts(feature: Column) -> tuple[str, str, str]:
+    """Return a feature's unit, range and spread in words."""
+    match feature:
+        case CategoricalFeature():
+            shown = ", ".join(feature.categories[:_SHOWN_CATEGORIES])
+            more = len(feature.categories) - _SHOWN_CATEGORIES
+            return "category", shown + (f" and {more} more" if more > 0 else ""), ""
+        case DateFeature():
+            spread = f"{feature.written(feature.mean)} ± {feature.standard_deviation:.4g} days"
+            return "date", f"{feature.earliest} … {feature.latest}", spread
+        case Feature():
+            spread = f"{feature.mean:.4g} ± {feature.standard_deviation:.4g}"
+            return feature.unit or "", f"{feature.minimum:g} … {feature.maximum:g}", spread
 
 
 def _promise(level: Level) -> str:

@@ -11,7 +11,7 @@ from model_export.graph.probes import LEVELS
 from model_export.graph.text_parts import STEP, TextParts, spread
 from service.inference.feeds import Rows
 from service.inference.model import Model
-from service.inputs import ImageInput, TableInput
+from service.inputs import Feature, ImageInput, TableInput
 
 _TABLE_STEP = 0.02
 """In training standard deviations."""
@@ -72,11 +72,13 @@ def _scored(model: Model) -> Callable[[Rows], NDArray[np.float64]]:
 
 
 def step_table(model: Model, table: TableInput, rows: NDArray[np.float32]) -> Stepping:
-    """Step every feature of rows [n, features]."""
-    deviations = np.array([feature.standard_deviation for feature in table.features])
-    places = np.tile(np.arange(len(deviations)), (len(rows), 1))
+    """Step every number of rows [n, features]: categories cannot be, and of dates the parts are not seen."""
+    numbers = {index: feature for index, feature in enumerate(table.features) if isinstance(feature, Feature)}
+    deviations = np.array([feature.standard_deviation for feature in numbers.values()])
+    places = np.tile(np.array(list(numbers), dtype=np.int64), (len(rows), 1))
     free = np.ones_like(places, dtype=np.bool_)
-    return Stepping(_scored(model), rows, places, _TABLE_STEP * deviations, deviations, free, list(table.names))
+    names = [feature.name for feature in numbers.values()]
+    return Stepping(_scored(model), rows, places, _TABLE_STEP * deviations, deviations, free, names)
 
 
 def step_embeddings(parts: TextParts, embeddings: NDArray[np.float32]) -> Stepping:

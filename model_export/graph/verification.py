@@ -14,6 +14,7 @@ from model_export.errors import VerificationError
 from model_export.graph.decision import decide
 from model_export.graph.scorer import Scorer, Scores, as_arrays
 from model_export.reliability.confidence import log_odds
+from model_export.training.expansion import TableStandardiser
 from model_export.training.standardiser import Standardiser
 
 TOLERANCE = 1e-5
@@ -106,7 +107,7 @@ def verification_rows(scorer: Scorer, usual: NDArray[Any], seed: int) -> Iterato
     that have some.
     """
     generator = np.random.default_rng(seed)
-    if not isinstance(scorer.standardiser, Standardiser):
+    if not isinstance(scorer.standardiser, Standardiser | TableStandardiser):
         yield from _verification_images(usual, generator)
         return
     known = generator.permutation(usual)[:_ROWS].astype(np.float32)
@@ -114,8 +115,7 @@ def verification_rows(scorer: Scorer, usual: NDArray[Any], seed: int) -> Iterato
     gaps = np.isnan(usual).any(0) & (generator.random(known.shape) < 0.3)
     if gaps.any():
         yield "usual rows with missing values", np.where(gaps, np.float32(np.nan), known)
-    mean, deviation = scorer.standardiser.mean.numpy(), scorer.standardiser.deviation.numpy()
-    standard = generator.normal(size=(_ROWS, len(mean)))
+    standard = generator.normal(size=(_ROWS, usual.shape[1]))
     missing = np.where(generator.random(standard.shape) < 0.3, np.nan, standard)
     for kind, rows in {
         "random rows": standard,
@@ -124,7 +124,7 @@ def verification_rows(scorer: Scorer, usual: NDArray[Any], seed: int) -> Iterato
         "rows far outside the training range": 8 * standard,
         "rows at the clamp": 1e6 * standard,
     }.items():
-        yield kind, (mean + deviation * rows).astype(np.float32)
+        yield kind, scorer.standardiser.rows(rows).astype(np.float32)
 
 
 def _verification_images(
@@ -162,7 +162,7 @@ def _resolution(scorer: Scorer, rows: Tensor, rounding: float) -> _Resolution:
     def answers(amount: float) -> tuple[Tensor, Tensor]:
         signs = (torch.randint(2, d.shape, generator=generator) * 2 - 1 for d in derivatives)
         moved = [d + amount * (1 + d.abs()) * sign for d, sign in zip(derivatives, signs, strict=True)]
-        distance = scorer.signature(moved)
+        distance = scorer.strangeness(rows, moved)
         odds = _odds(scorer, trace, amount * exponents, _SPACING * float(np.sign(amount)))
         return scorer.scale(distance), scorer.confidence(odds, scorer.tail(distance))
 

@@ -36,7 +36,7 @@ def example_tensors(manifest: Manifest) -> dict[str, Any] | None:
     """Return an infer body of one usual row, None where it would be too long to be shown."""
     match manifest.input:
         case TableInput() as table:
-            row = [feature.example for feature in table.features]
+            row = [feature.usual for feature in table.features]
             return _tensors(table.tensor, [1, len(row)], "FP32", row)
         case TextInput() as text:
             return _tensors(TEXT_TENSOR, [1], "BYTES", [text.example])
