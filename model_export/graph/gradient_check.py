@@ -12,7 +12,7 @@ from model_export.graph.stepping import Stepping, step_embeddings, step_pixels, 
 from model_export.graph.text_parts import TextParts
 from service.inference.feeds import Rows
 from service.inference.model import Model, Scores
-from service.inputs import ImageInput, TableInput
+from service.inputs import Feature, ImageInput, Input, TableInput
 
 
 class _Extent(NamedTuple):
@@ -57,6 +57,14 @@ def check_gradient(model: Model, rows: Rows, scores: Scores, parts: TextParts | 
         )
         return
     stepping = _stepping(model, rows[chosen], scores["sensitivity"][chosen], parts)
+    unstepped = _unstepped(manifest.input)
+    if unstepped:
+        yield Finding(
+            f"sensitivity could not be checked for {', '.join(unstepped)}: categories and dates have no small steps",
+            checked=False,
+        )
+    if not stepping.names:
+        return
     expected = stepping.at_places(scores["sensitivity"][chosen])
     slopes = stepping.slopes(boundary.of(chosen))
     units = _fitted_units(expected, slopes, stepping.names) if stepping.units is None else stepping.units
@@ -88,6 +96,13 @@ def _stepping(model: Model, rows: Rows, sensitivity: NDArray[np.float32], parts:
     if parts is None:
         raise TypeError("a graph of texts is checked at its embedding: give its parts")
     return step_embeddings(parts, parts.embed(rows))
+
+
+def _unstepped(taken: Input) -> list[str]:
+    """Return the features of a table that are no numbers."""
+    if not isinstance(taken, TableInput):
+        return []
+    return [feature.name for feature in taken.features if not isinstance(feature, Feature)]
 
 
 def _fitted_units(expected: NDArray[np.float64], slopes: NDArray[np.float64], names: list[str]) -> NDArray[np.float64]:
