@@ -16,12 +16,15 @@ from service.monitoring.context import RequestContext
 from service.monitoring.middleware import RequestMetrics
 from service.protocol import documentation
 from service.protocol.authentication import Authentication, Keys
+from service.protocol.direct import DirectRoutes, Handler
 from service.protocol.error_responses import ErrorAnswers, Failures
 from service.protocol.exchange import PREDICTION_ID_HEADER, BodyLimits, Exchange
 from service.protocol.feedback import feedback_router
-from service.protocol.open_inference import open_inference_router
+from service.protocol.open_inference import PATHS as INFER_PATHS
+from service.protocol.open_inference import Infer, open_inference_router
 from service.protocol.page import page_router
-from service.protocol.predict import predict_router
+from service.protocol.predict import PATHS as PREDICT_PATHS
+from service.protocol.predict import Predict, predict_router
 from service.protocol.recent import recent_router
 from service.protocol.repository_api import repository_router
 from service.workers.member import Member
@@ -71,9 +74,11 @@ def create_app(core: Core, member: Member | None = None) -> FastAPI:
     )
     # Before the others, one of which would take its paths for names.
     app.include_router(feedback_router(core, core.feedback.judge if member is None else member.judge))
-    app.include_router(predict_router(core.repository, exchange, core.row_limits))
+    predict = Predict(core.repository, exchange, core.row_limits)
+    infer = Infer(core.repository, exchange, core.row_limits)
+    app.include_router(predict_router(core.repository, predict))
     app.include_router(recent_router(core.recent, settings.workers))
-    app.include_router(open_inference_router(core, exchange))
+    app.include_router(open_inference_router(core, infer))
     if settings.repository_keys:
         app.include_router(repository_router(core))
 
@@ -89,6 +94,8 @@ def create_app(core: Core, member: Member | None = None) -> FastAPI:
     documentation.install(app, core.repository, keys=bool(settings.client_keys))
     core.metrics.declare_routes(documentation.operations(app))
     # The last one added is the first that a request meets.
+    direct: dict[str, Handler] = dict.fromkeys(PREDICT_PATHS, predict) | dict.fromkeys(INFER_PATHS, infer)
+    app.add_middleware(DirectRoutes, routes=direct, answers=answers)
     app.add_middleware(
         Authentication,
         keys=Keys(settings.client_keys),

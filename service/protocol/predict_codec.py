@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from service.errors import MalformedRequestError, TooManyRowsError, WrongTypeError
 from service.inference.model import Scores
 from service.inputs import Input
-from service.manifest import Manifest
 from service.protocol.predictions import PredictionWriter
 
 NO_PARAMETERS: Final = msgspec.Raw(b"null")
@@ -53,15 +52,15 @@ class PredictCodec:
     """Reads one request and writes its answer.
 
     Args:
-        manifest: of the model asked.
         reader: of the model's bodies.
+        writer: of its answers.
     """
 
-    def __init__(self, manifest: Manifest, reader: Reader) -> None:
+    def __init__(self, reader: Reader, writer: PredictionWriter) -> None:
         self.heavy = reader.heavy
         self.altered = 0
         self._reader = reader
-        self._writer = PredictionWriter(manifest)
+        self._writer = writer
         self._sensitivity = True
         self._altered: NDArray[np.bool_] | None = None
 
