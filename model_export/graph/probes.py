@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from service.features import UNSEEN
 from service.inference.feeds import Rows
 from service.inference.model import Model
-from service.features import UNSEEN
 from service.inputs import CategoricalFeature, Column, ImageInput, TableInput, TextInput
 from service.manifest import TOKENIZER_FILE
 from service.version_folder import read_file

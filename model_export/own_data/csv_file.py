@@ -120,14 +120,14 @@ def _fault(file: Path, error: pa.ArrowException) -> DataError:
             except UnicodeDecodeError as broken:
                 byte = content[broken.start]
                 return DataError(
-                    f"{file} is not UTF-8: line {line} has the byte 0x{byte:02x} at position {broken.start + 1}; convert "
-                    "it, say with iconv -f LATIN1 -t UTF-8"
+                    f"{file} is not UTF-8: line {line} has the byte 0x{byte:02x} at position {broken.start + 1}; "
+                    "convert it, say with iconv -f LATIN1 -t UTF-8"
                 )
     if cut := _CUT.search(str(error)):
         row, expected, found = map(int, cut.groups())
         return DataError(
-            f"row {row - 1} of {file} has {found} values and the header {expected} names: is a value with the delimiter "
-            "in it without quotation marks?"
+            f"row {row - 1} of {file} has {found} values and the header {expected} names: is a value with the "
+            "delimiter in it without quotation marks?"
         )
     return DataError(f"{file} cannot be read as CSV: {error}")
 

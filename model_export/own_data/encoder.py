@@ -115,7 +115,9 @@ class TableEncoder(NamedTuple):
         places = [*range(numbers), *range(numbers + len(self.indicators), len(columns.mean))]
         expansion = self.expansion()
         origins = [0.0] * numbers + expansion.origins.tolist()
-        for place, feature, origin in zip(places, [*expansion.numbers.tolist(), *expansion.dates.tolist()], origins):
+        owners = [*expansion.numbers.tolist(), *expansion.dates.tolist()]
+        # Behind the days of the dates come their other parts, which have no unit of their own.
+        for place, feature, origin in zip(places, owners, origins, strict=False):
             scale = {"mean": origin + columns.mean[place].item(), "standard_deviation": columns.deviation[place].item()}
             features[feature] = features[feature].model_copy(update=scale)
         return TableInput(features=tuple(features), clamp=columns.clamp, ignored=ignored)

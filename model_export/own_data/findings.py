@@ -55,7 +55,9 @@ def _duplicates(plan: TablePlan, rows: NDArray[np.float64]) -> list[Finding]:
     found = []
     if twice:
         found.append(
-            Finding("duplicates", None, f"{twice:,} rows repeat the values of another one ({100 * twice / len(keys):.2g} %)")
+            Finding(
+                "duplicates", None, f"{twice:,} rows repeat the values of another one ({100 * twice / len(keys):.2g} %)"
+            )
         )
     training = np.zeros(len(codes), np.bool_)
     training[inverse[plan.parts.training]] = True
@@ -92,8 +94,8 @@ def _leaks(plan: TablePlan, rows: NDArray[np.float64]) -> list[Finding]:
                 Finding(
                     "leak",
                     column.name,
-                    f"{column.name} alone tells {plan.target.name} ({100 * (1 - left / error):.1f} % of the error is gone): "
-                    "is it known when a prediction is asked for? If not, drop it",
+                    f"{column.name} alone tells {plan.target.name} ({100 * (1 - left / error):.1f} % of the error is "
+                    "gone): is it known when a prediction is asked for? If not, drop it",
                 )
             )
     return found

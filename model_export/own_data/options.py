@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from model_export.errors import DataError
-from model_export.own_data.columns import KINDS, Kind
 from model_export.own_data.target import TASKS, Task
+from model_export.own_data.values import KINDS, Kind
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ class TableOptions:
             raise DataError(f"no task is called {self.task!r}; there are {', '.join(TASKS)}")
         for name, kind in self.types.items():
             if kind not in KINDS:
-                raise DataError(f"no kind of column is called {kind!r}, asked for {name!r}; there are {', '.join(KINDS)}")
+                raise DataError(
+                    f"no kind of column is called {kind!r}, asked for {name!r}; there are {', '.join(KINDS)}"
+                )
         if self.group is not None and self.time is not None:
             raise DataError("a table is split by group or by time, not by both")
 
@@ -60,7 +62,9 @@ class TableOptions:
                     raise DataError(f"{key} in {file} must be a list of texts")
                 content[key] = tuple(value)
             elif not isinstance(value, dict if key == "types" else str):
-                raise DataError(f"{key} in {file} must be {'a table of kinds by column' if key == 'types' else 'a text'}")
+                raise DataError(
+                    f"{key} in {file} must be {'a table of kinds by column' if key == 'types' else 'a text'}"
+                )
         return cls(**content)
 
     def but(

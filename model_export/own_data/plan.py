@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from model_export.errors import DataError
-from model_export.own_data.columns import ColumnPlan, plan_column, values_of
+from model_export.own_data.columns import ColumnPlan, plan_column
 from model_export.own_data.options import TableOptions
 from model_export.own_data.splits import Parts, check_classes, split_at_random, split_by_group, split_by_time
 from model_export.own_data.target import TargetPlan, plan_target
+from model_export.own_data.values import values_of
 from model_export.training.table import split_target
 
 
@@ -69,7 +70,9 @@ def plan_table(frame: pd.DataFrame, target: str, options: TableOptions, seed: in
     notes = []
     unlabelled = np.flatnonzero(labels.isna())
     if len(unlabelled) == len(labels):
-        raise DataError(f"no row has a {target}: {'the table has no rows' if labels.empty else 'there is nothing to learn'}")
+        raise DataError(
+            f"no row has a {target}: {'the table has no rows' if labels.empty else 'there is nothing to learn'}"
+        )
     if len(unlabelled):
         notes.append(f"{len(unlabelled)} rows without a {target} are left out, row {unlabelled[0] + 1} the first")
         table, labels = table[labels.notna()], labels.dropna()
@@ -84,9 +87,9 @@ def plan_table(frame: pd.DataFrame, target: str, options: TableOptions, seed: in
     if planned.imbalanced:
         rare, common = (planned.classes[int(place(planned.counts))] for place in (np.argmin, np.argmax))
         notes.append(
-            f"{rare} is rare beside {common} ({planned.counts.min():,} and {planned.counts.max():,} rows): each class "
-            "weighs alike in training, and the logits are put back to the classes' own frequencies after it, so that "
-            "probabilities stay probabilities"
+            f"{rare} is rare beside {common} ({planned.counts.min():,} and {planned.counts.max():,} rows): every part "
+            "of the split has its share of it, and rows are not weighted, so that probabilities stay those of the "
+            f"classes as they come; few rows will be labelled {rare}, so decide by its probability and by what mistakes cost"
         )
     return TablePlan(columns, planned, parts, values, rows, tuple(notes))
 
@@ -95,7 +98,9 @@ def _plan(name: str, column: "pd.Series[Any]", options: TableOptions) -> ColumnP
     if name in options.drop:
         return ColumnPlan(name, "dropped", "as asked", int(column.nunique()), float(column.isna().mean()), "")
     if name in {options.group, options.time} and name not in options.types:
-        return ColumnPlan(name, "split", "the rows are split by it", int(column.nunique()), float(column.isna().mean()), "")
+        return ColumnPlan(
+            name, "split", "the rows are split by it", int(column.nunique()), float(column.isna().mean()), ""
+        )
     return plan_column(name, column, options.types.get(name))
 
 
@@ -126,8 +131,8 @@ def show(plan: TablePlan, notes: tuple[str, ...] = ()) -> Group:
     columns = Table("column", "read as", "because", "different", "missing", "for instance")
     for column in plan.columns:
         missing = f"{100 * column.missing:.2g} %" if column.missing else ""
-        cells = (column.name, column.kind if column.used else f"left out: {column.kind}", column.why)
-        cells += (f"{column.distinct:,}", missing, column.example)
+        kind = column.kind if column.used else f"left out: {column.kind}"
+        cells = (column.name, kind, column.why, f"{column.distinct:,}", missing, column.example)
         columns.add_row(*map(Text, cells), style="" if column.used else "dim")
     target = plan.target
     facts = Table.grid(padding=(0, 2))
@@ -136,7 +141,8 @@ def show(plan: TablePlan, notes: tuple[str, ...] = ()) -> Group:
         what += ": " + _classes(target)
     facts.add_row(Text("to predict", style="bold"), Text(what))
     counts = ", ".join(
-        f"{len(part):,} {use}" for part, use in zip(plan.parts[:3], ("to train on", "to calibrate", "to test"), strict=True)
+        f"{len(part):,} {use}"
+        for part, use in zip(plan.parts[:3], ("to train on", "to calibrate", "to test"), strict=True)
     )
     facts.add_row(Text("rows", style="bold"), Text(f"{counts}; split {plan.parts.how}"))
     for note in (*notes, *plan.notes):

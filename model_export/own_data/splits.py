@@ -108,7 +108,9 @@ def check_classes(parts: Parts, codes: Indices, classes: tuple[str, ...], target
 def _check_enough(rows: int) -> None:
     fewest = round(FEWEST_ROWS / CALIBRATION_SHARE)
     if rows < fewest:
-        raise DataError(f"the table has {rows} rows with a label, and at least {fewest} are needed to learn and to calibrate")
+        raise DataError(
+            f"the table has {rows} rows with a label, and at least {fewest} are needed to learn and to calibrate"
+        )
 
 
 def _parts(training: Indices, calibration: Indices, test: Indices, how: str) -> Parts:

@@ -68,13 +68,15 @@ def check_names(names: list[str], source: str) -> None:
             raise DataError(f"column {place} of {source} has no name: give it one in the header, or take it out")
         if '"' in name or "\\" in name or not name.isprintable():
             raise DataError(
-                f"column {place} of {source} is called {name!r}: clients could not send that name, so rename it without "
-                "quotation marks, backslashes and control characters"
+                f"column {place} of {source} is called {name!r}: clients could not send that name, so rename it "
+                "without quotation marks, backslashes and control characters"
             )
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         places = [str(place) for place, name in enumerate(names, 1) if name == twice[0]]
-        raise DataError(f"{source} has the column {twice[0]!r} {len(places)} times ({', '.join(places)}): rename all but one")
+        raise DataError(
+            f"{source} has the column {twice[0]!r} {len(places)} times ({', '.join(places)}): rename all but one"
+        )
 
 
 def _read_parquet(file: Path) -> FileTable:
@@ -91,8 +93,8 @@ def _read_parquet(file: Path) -> FileTable:
         for field in contents.schema_arrow:
             if pa.types.is_nested(field.type) or pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
                 raise DataError(
-                    f"column {field.name!r} of {file} holds {field.type}, which is no single value: take it out, or give "
-                    "its parts as columns"
+                    f"column {field.name!r} of {file} holds {field.type}, which is no single value: take it out, or "
+                    "give its parts as columns"
                 )
         frame = contents.read().to_pandas(ignore_metadata=True)
     except pa.ArrowException as error:

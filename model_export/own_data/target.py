@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from model_export.errors import DataError
-from model_export.own_data.columns import as_text
+from model_export.own_data.values import as_text
 
 Task = Literal["binary", "multiclass", "ordinal", "regression"]
 TASKS: Final = get_args(Task)
@@ -129,6 +129,7 @@ def _classes(
         return tuple(sorted(present, key=lambda text: order[text]))
     if task == "ordinal":
         raise DataError(
-            f"the order of {name} is not known, which is {', '.join(sorted(present)[:5])}: give its levels in rising order"
+            f"the order of {name} is not known, which is {', '.join(sorted(present)[:5])}: give its levels in rising "
+            "order"
         )
     return tuple(sorted(present))

@@ -13,16 +13,17 @@ from service.protocol.examples import example_feedback, example_instances, examp
 from service.protocol.openapi_parts import PREDICTION_ID, add_errors, json_answer, json_body, json_content, json_object
 from service.protocol.predictions import WITH_RESPECT_TO
 
-_NUMBER = {"type": ["number", "null"]}
+_VALUE = {"type": ["number", "string", "boolean", "null"]}
 _PIXEL = {"type": "integer", "minimum": 0, "maximum": 255}
 _INSTANCE = {
     "anyOf": [
         {
             "type": "object",
-            "additionalProperties": _NUMBER,
-            "description": "of a table: every feature by name, null where its value is unknown",
+            "additionalProperties": _VALUE,
+            "description": "of a table: every feature by name, null where its value is unknown; categories are texts, "
+            "dates texts in ISO 8601",
         },
-        {"type": "array", "items": _NUMBER, "description": "of a table: the features in the model's order"},
+        {"type": "array", "items": _VALUE, "description": "of a table: the features in the model's order"},
         {
             "type": "string",
             "description": "a text; or an image, a PNG or JPEG file in base64, which may begin as a data URL does",
@@ -66,6 +67,12 @@ _RELIABILITY = json_object(
             "states",
         },
         **{name: {"type": "number", "description": _MEANINGS[name]} for name in _SIGNALS},
+        "unseen": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "of a table with categories: the features whose category training did not have; they are "
+            "left out of the prediction, and typicality is at its lowest",
+        },
         "with_respect_to": {
             "enum": list(WITH_RESPECT_TO.values()),
             "description": "what the signals are derivatives by, where it is not the features of a table",

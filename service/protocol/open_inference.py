@@ -12,7 +12,7 @@ from service.core import Core
 from service.inference.model import Model
 from service.inference.repository import Repository
 from service.inference.rows import RowLimits
-from service.inputs import ImageInput, Input, TableInput, TextInput
+from service.inputs import CategoricalFeature, DateFeature, ImageInput, Input, TableInput, TextInput
 from service.manifest import Manifest, output_shape, outputs_of
 from service.protocol.exchange import Exchange
 from service.protocol.open_inference_schemas import (
@@ -162,6 +162,15 @@ def _properties(manifest: Manifest) -> dict[str, str]:
     match manifest.input:
         case TableInput() as table:
             properties["features"] = json.dumps(table.names)
+            categories = {
+                feature.name: feature.categories
+                for feature in table.features
+                if isinstance(feature, CategoricalFeature)
+            }
+            if categories:
+                properties["categories"] = json.dumps(categories)
+            if dates := [feature.name for feature in table.features if isinstance(feature, DateFeature)]:
+                properties["days_since_1970"] = json.dumps(dates)
         case TextInput() | ImageInput() as other:
             properties["with_respect_to"] = WITH_RESPECT_TO[other.kind]
     return properties

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from service.inference.advice import advise, strange
 from service.inference.model import Scores
-from service.inputs import TableInput, TextInput
+from service.inputs import CategoricalFeature, TableInput, TextInput
 from service.manifest import EXPECTED_LEVEL, Manifest
 
 _ROWS_A_PIECE, _VALUES_A_PIECE = 256, 32_768
@@ -31,9 +31,17 @@ class PredictionWriter:
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
+        features = manifest.input.features if isinstance(manifest.input, TableInput) else ()
+        self._categorical = [feature.name for feature in features if isinstance(feature, CategoricalFeature)]
 
     def write(
-        self, scores: Scores, name: str | None, *, sensitivity: bool, altered: NDArray[np.bool_] | None = None
+        self,
+        scores: Scores,
+        name: str | None,
+        *,
+        sensitivity: bool,
+        altered: NDArray[np.bool_] | None = None,
+        unseen: NDArray[np.bool_] | None = None,
     ) -> Iterator[bytes]:
         """Yield the answer's JSON, in pieces none of which takes long to make.
 
@@ -42,6 +50,7 @@ class PredictionWriter:
             name: the answer's id, where it has one.
             sensitivity: whether to write each row's.
             altered: which of the texts were cut, all whole where it is None; of no use for other models.
+            unseen: where rows have an unseen category [N, categorical features]; None of models without categories.
         """
         manifest = self._manifest
         head = {"model_name": manifest.name, "model_version": str(manifest.version)}
@@ -62,6 +71,7 @@ class PredictionWriter:
             predictions = self._predictions(
                 {name: values[part] for name, values in scores.items()},
                 None if altered is None else altered[part],
+                None if unseen is None else unseen[part],
                 sensitivity=sensitivity and not parts,
             )
             piece = orjson.dumps(predictions, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
@@ -73,7 +83,12 @@ class PredictionWriter:
             yield piece + (b"," if part.stop < rows else b"]}")
 
     def _predictions(
-        self, scores: Scores, altered: NDArray[np.bool_] | None, *, sensitivity: bool
+        self,
+        scores: Scores,
+        altered: NDArray[np.bool_] | None,
+        unseen: NDArray[np.bool_] | None,
+        *,
+        sensitivity: bool,
     ) -> list[dict[str, Any]]:
         manifest = self._manifest
         classes, thresholds = manifest.classes, manifest.reference.thresholds
@@ -120,6 +135,9 @@ class PredictionWriter:
                 tail_ratio,
             ) in rows
         ]
+        if unseen is not None:
+            for prediction, marks in zip(predictions, unseen, strict=True):
+                prediction["reliability"]["unseen"] = [self._categorical[place] for place in np.flatnonzero(marks)]
         if sensitivity:
             gradients = zip(predictions, self._sensitivities(scores["sensitivity"]), strict=True)
             for prediction, gradient in gradients:
