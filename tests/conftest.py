@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from model_export.graph.calibration import Calibration, calibrate
 from model_export.tasks.table_task import TableTask
 from model_export.training import ChainzRuleClassifier, ChainzRuleOrdinalClassifier
+from tests.own_table import CARD, trained_loans
 from tests.service.made_images import image_input, write_images
 from tests.service.made_texts import write_texts
 
@@ -110,6 +111,13 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """Version 1 of the model "plant", made by a task as the command line makes one. Not to be written to."""
     repository = tmp_path_factory.mktemp("repository")
     return Exported(repository, PLANT.export(repository, seed=0))
+
+
+@pytest.fixture(scope="session")
+def loans(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """Version 1 of the model "loans", of a table with categories and dates. Not to be written to."""
+    repository = tmp_path_factory.mktemp("loans")
+    return Exported(repository, trained_loans().export(repository, CARD))
 
 
 @pytest.fixture(scope="session")

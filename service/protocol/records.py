@@ -103,9 +103,11 @@ def _as_text(value: object) -> str:
 
 
 def _date(value: Any) -> float:
-    if value is None or not value.strip():
+    if value is None:
         return nan
-    return days_of(value.strip())
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return days_of(value.strip()) if value.strip() else nan
 
 
 def _number(value: Any) -> float:
