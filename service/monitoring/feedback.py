@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Sequence
 from hashlib import blake2b
 from hmac import compare_digest
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -65,35 +66,41 @@ class Feedback:
         """Whether any feedback is taken."""
         return self._size > 0
 
-    def remember(self, manifest: Manifest, scores: Scores) -> str | None:
-        """Remember an answer; return its id, None where no feedback is taken.
+    def remember(self, manifest: Manifest, scores: Scores, starts: Sequence[int]) -> int:
+        """Remember the rows of answers of one model version; return the number of the first.
 
         Args:
-            manifest: of the model version that answered.
-            scores: what it answered.
+            manifest: of the version.
+            scores: of all the rows.
+            starts: where each answer's rows begin.
         """
+        first, labels, reliability = self._next, scores["label"], scores["reliability"]
+        self._next = end = first + len(labels)
         if not self.taken:
-            return None
+            return first
         version = _Version(manifest.name, manifest.version, manifest.classes)
         index = self._indices.get(version)
         if index is None:
             index = self._indices[version] = len(self._versions)
             self._versions.append(version)
-        labels, reliability = scores["label"], scores["reliability"]
-        first = self._next
-        self._next = end = first + len(labels)
+        lengths = [stop - start for start, stop in pairwise((*starts, len(labels)))]
+        firsts = first + np.repeat(starts, lengths)
         begin = max(first, end - self._size)
         while begin < end:  # twice where the ring begins anew
             place = begin % self._size
             count = min(end - begin, self._size - place)
             there, here = slice(place, place + count), slice(begin - first, begin - first + count)
-            self._first[there] = first
+            self._first[there] = firsts[here]
             self._version[there] = index
             self._label[there] = labels[here]
             self._reliability[there] = reliability[here]
             self._told[there] = False
             begin += count
-        return f"{self.process}-{first:x}-{self._signature(first)}"
+        return first
+
+    def name(self, number: int) -> str | None:
+        """Return the id of the answer whose first row has this number, None where no feedback is taken."""
+        return f"{self.process}-{number:x}-{self._signature(number)}" if self.taken else None
 
     async def judge(self, name: str, version: str | None, told: Sequence[TrueLabel]) -> list[ServiceError | None]:
         """Count each row whose true label is told; return, in the same order, why one was not counted.

@@ -7,9 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from service.inference.advice import strange
-from service.inference.model import Scores
-from service.manifest import Manifest
+from service.inference.jobs import Scored
 from service.monitoring.context import current_request
 
 KEPT_ROWS = 100
@@ -49,15 +47,13 @@ class RecentRows:
         """Yield the rows, newest first."""
         return reversed(self._rows)
 
-    def record(self, manifest: Manifest, scores: Scores) -> None:
-        """Keep the least typical of those rows of an answered request that are out of distribution.
-
-        One comparison of a vector, as long as there are none.
-        """
-        typicality = scores["typicality"]
-        found = np.flatnonzero(strange(typicality, manifest.reference.thresholds.out_of_distribution))
+    def record(self, scored: Scored) -> None:
+        """Keep the least typical of those rows of an answered request that are out of distribution."""
+        found = np.flatnonzero(scored.run.strange[scored.start : scored.stop])
         if not len(found):
             return
+        manifest, scores = scored.run.model.manifest, scored.scores
+        typicality = scores["typicality"]
         found = found[np.argsort(typicality[found], kind="stable")][:ROWS_OF_A_REQUEST]
         now, identity = datetime.now(UTC), current_request.get()
         self._rows.extend(

@@ -11,7 +11,7 @@ from service.inference.model import Model
 from service.manifest import EXPECTED_LEVEL, OUTPUTS, Manifest
 from service.protocol.examples import example_feedback, example_instances, example_tensors
 from service.protocol.openapi_parts import PREDICTION_ID, add_errors, json_answer, json_body, json_content, json_object
-from service.protocol.predictions import WITH_RESPECT_TO
+from service.protocol.prediction_rows import WITH_RESPECT_TO
 
 _NUMBER = {"type": ["number", "null"]}
 _PIXEL = {"type": "integer", "minimum": 0, "maximum": 255}

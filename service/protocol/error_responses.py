@@ -109,14 +109,17 @@ class ErrorAnswers:
         scope[CODE_KEY] = error.code
         return error_response(scope["path"], error, headers)
 
+    def refuse(self, scope: Scope, error: errors.ServiceError) -> Response:
+        """Return the answer to a request that ended with `error`; the log has what is the service's own fault."""
+        if STATUSES.get(type(error), 500) == 500:
+            _log.error("request failed", extra={"code": error.code, "reason": error.message})
+        return self.answer(scope, error)
+
     def install(self, app: FastAPI) -> None:
         """Answer every error of the service and of the framework."""
 
         async def service_error(request: Request, error: Exception) -> Response:
-            known = cast("errors.ServiceError", error)
-            if STATUSES.get(type(known), 500) == 500:
-                _log.error("request failed", extra={"code": known.code, "reason": known.message})
-            return self.answer(request.scope, known)
+            return self.refuse(request.scope, cast("errors.ServiceError", error))
 
         async def framework_error(request: Request, error: Exception) -> Response:
             raised = cast("HTTPException", error)

@@ -55,7 +55,7 @@ def feedback_router(core: Core, judge: Judge) -> APIRouter:
         if not core.feedback.taken:
             raise ForbiddenError("feedback is not taken here: the setting feedback_rows is 0")
         core.repository.get(name)
-        body = await read_body(request, settings.max_body_bytes, settings.receive_seconds)
+        body = await read_body(request.scope, request.receive, settings.max_body_bytes, settings.receive_seconds)
         items = _items(body, settings.max_rows)
         refused: list[tuple[int, ServiceError]] = []
         for start in range(0, len(items), _A_PIECE):

@@ -1,16 +1,20 @@
 """`/v2`: the Open Inference Protocol, health and metadata included."""
 
 import json
-from typing import Any
+from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope
 
 from service import __version__
 from service.core import Core
 from service.inference.model import Model
 from service.inference.repository import Repository
+from service.inference.rows import RowLimits
 from service.inputs import ImageInput, Input, TableInput, TextInput
 from service.manifest import Manifest, output_shape, outputs_of
 from service.protocol.exchange import Exchange
@@ -23,9 +27,12 @@ from service.protocol.open_inference_schemas import (
     READY,
     SERVER_METADATA,
 )
-from service.protocol.predictions import WITH_RESPECT_TO
-from service.protocol.tensors import TensorCodec
+from service.protocol.prediction_rows import WITH_RESPECT_TO
+from service.protocol.tensors import TensorCodec, Tensors
 from service.protocol.text_tensors import TEXT_TENSOR
+
+PATHS: Final = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
+"""Where tensors are inferred."""
 
 PLATFORM = "onnx_onnxv1"
 
@@ -33,13 +40,38 @@ EXTENSIONS = ("binary_tensor_data",)
 """The protocol's extensions that are always there."""
 
 
-def open_inference_router(core: Core, exchange: Exchange) -> APIRouter:
+class Infer:
+    """Answers infer requests.
+
+    Args:
+        repository: the models.
+        exchange: answers predictions.
+        limits: what may be in one request.
+    """
+
+    def __init__(self, repository: Repository, exchange: Exchange, limits: RowLimits) -> None:
+        self._repository = repository
+        self._exchange = exchange
+        self._limits = limits
+        self._tensors: WeakKeyDictionary[Model, Tensors] = WeakKeyDictionary()
+
+    async def __call__(self, scope: Scope, receive: Receive, name: str, version: str | None = None) -> Response:
+        """Return the answer to an infer request to the model `name`, the newest version if none is named.
+
+        Raises:
+            ServiceError: if there is no such model, or the body cannot be predicted from.
+        """
+        model = self._repository.get(name, version)
+        tensors = self._tensors.get(model)
+        if tensors is None:
+            tensors = self._tensors[model] = Tensors(model, self._limits)
+        return await self._exchange.answer(scope, receive, model, TensorCodec(tensors, Headers(scope=scope)))
+
+
+def open_inference_router(core: Core, answer: Infer) -> APIRouter:
     """Return the routes under /v2."""
     router = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
-    repository, limits = core.repository, core.row_limits
-
-    async def answer(request: Request, model: Model) -> Response:
-        return await exchange.answer(request, model, TensorCodec(model, limits, request.headers))
+    repository = core.repository
 
     @router.get("", openapi_extra={"responses": SERVER_METADATA})
     @router.get("/", include_in_schema=False)
@@ -92,12 +124,12 @@ def open_inference_router(core: Core, exchange: Exchange) -> APIRouter:
     @router.post("/models/{name}/infer", openapi_extra=INFER)
     async def infer(request: Request, name: str) -> Response:
         """Score rows with the newest version of a model."""
-        return await answer(request, repository.get(name))
+        return await answer(request.scope, request.receive, name)
 
     @router.post("/models/{name}/versions/{version}/infer", openapi_extra=INFER)
     async def infer_version(request: Request, name: str, version: str) -> Response:
         """Score rows with one version of a model."""
-        return await answer(request, repository.get(name, version))
+        return await answer(request.scope, request.receive, name, version)
 
     return router
 

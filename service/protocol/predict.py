@@ -1,11 +1,13 @@
 """`/v1`: the friendly protocol, in the shape of KServe's V1."""
 
+from typing import Final
 from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope
 
 from service.inference.model import Model
 from service.inference.repository import Repository
@@ -16,25 +18,49 @@ from service.protocol.exchange import Exchange
 from service.protocol.images import ImageReader
 from service.protocol.instances import TableReader
 from service.protocol.predict_codec import PredictCodec, Reader
+from service.protocol.predictions import PredictionWriter
 from service.protocol.texts import TextReader
 
+PATHS: Final = ("/v1/models/{name}:predict", "/v1/models/{name}/versions/{version}:predict")
+"""Where predictions are asked for."""
 
-def predict_router(repository: Repository, exchange: Exchange, limits: RowLimits) -> APIRouter:
-    """Return the routes under /v1.
+
+class Predict:
+    """Answers predict requests.
 
     Args:
         repository: the models.
         exchange: answers predictions.
         limits: what may be in one request.
     """
-    router = APIRouter(prefix="/v1/models", tags=["predict"])
-    readers: WeakKeyDictionary[Model, Reader] = WeakKeyDictionary()
 
-    async def answer(request: Request, model: Model) -> Response:
-        reader = readers.get(model)
-        if reader is None:
-            reader = readers[model] = _reader(model, limits)
-        return await exchange.answer(request, model, PredictCodec(model.manifest, reader))
+    def __init__(self, repository: Repository, exchange: Exchange, limits: RowLimits) -> None:
+        self._repository = repository
+        self._exchange = exchange
+        self._limits = limits
+        self._sides: WeakKeyDictionary[Model, tuple[Reader, PredictionWriter]] = WeakKeyDictionary()
+
+    async def __call__(self, scope: Scope, receive: Receive, name: str, version: str | None = None) -> Response:
+        """Return the answer to a request for a prediction of the model `name`, the newest version if none is named.
+
+        Raises:
+            ServiceError: if there is no such model, or the body cannot be predicted from.
+        """
+        model = self._repository.get(name, version)
+        sides = self._sides.get(model)
+        if sides is None:
+            sides = self._sides[model] = _reader(model, self._limits), PredictionWriter(model.manifest)
+        return await self._exchange.answer(scope, receive, model, PredictCodec(*sides))
+
+
+def predict_router(repository: Repository, answer: Predict) -> APIRouter:
+    """Return the routes under /v1.
+
+    Args:
+        repository: the models.
+        answer: answers predictions.
+    """
+    router = APIRouter(prefix="/v1/models", tags=["predict"])
 
     @router.get("", openapi_extra={"responses": MODEL_NAMES})
     async def list_models() -> dict[str, list[str]]:
@@ -44,12 +70,12 @@ def predict_router(repository: Repository, exchange: Exchange, limits: RowLimits
     @router.post("/{name}:predict", openapi_extra=PREDICT)
     async def predict(request: Request, name: str) -> Response:
         """Predict with the newest version of a model; each prediction comes with its reliability."""
-        return await answer(request, repository.get(name))
+        return await answer(request.scope, request.receive, name)
 
     @router.post("/{name}/versions/{version}:predict", openapi_extra=PREDICT)
     async def predict_version(request: Request, name: str, version: str) -> Response:
         """Predict with one version of a model."""
-        return await answer(request, repository.get(name, version))
+        return await answer(request.scope, request.receive, name, version)
 
     # After the others, whose paths it would take for a name: what they allow would then be unknown.
     @router.get("/{name}", openapi_extra={"responses": MODEL_STATE})

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import MalformedRequestError, TooManyRowsError, WrongTypeError
-from service.inference.model import Scores
+from service.inference.jobs import Scored
 from service.inputs import Input
-from service.manifest import Manifest
+from service.protocol.answer import JSON, Header
 from service.protocol.predictions import PredictionWriter
 
 NO_PARAMETERS: Final = msgspec.Raw(b"null")
@@ -53,15 +53,15 @@ class PredictCodec:
     """Reads one request and writes its answer.
 
     Args:
-        manifest: of the model asked.
         reader: of the model's bodies.
+        writer: of its answers.
     """
 
-    def __init__(self, manifest: Manifest, reader: Reader) -> None:
+    def __init__(self, reader: Reader, writer: PredictionWriter) -> None:
         self.heavy = reader.heavy
         self.altered = 0
         self._reader = reader
-        self._writer = PredictionWriter(manifest)
+        self._writer = writer
         self._sensitivity = True
         self._altered: NDArray[np.bool_] | None = None
 
@@ -76,13 +76,13 @@ class PredictCodec:
             self.altered = int(np.count_nonzero(self._altered))
         return rows
 
-    def write(self, scores: Scores, name: str | None, /) -> Iterator[bytes]:
+    def write(self, scored: Scored, name: str | None, /) -> Iterator[bytes]:
         """Yield the body that answers it."""
-        return self._writer.write(scores, name, sensitivity=self._sensitivity, altered=self._altered)
+        return self._writer.write(scored, name, sensitivity=self._sensitivity, altered=self._altered)
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> list[Header]:
         """Return the answer's headers."""
-        return {"content-type": "application/json"}
+        return [JSON]
 
 
 class _Parameters(msgspec.Struct):

@@ -1,0 +1,137 @@
+"""The JSON of many rows of predictions at once."""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from service.inference.advice import ADVICE, advise
+from service.inference.model import Scores
+from service.inputs import TableInput, TextInput
+from service.manifest import EXPECTED_LEVEL, Manifest
+
+WITH_RESPECT_TO: Final = {"text": "sentence embedding", "image": "pixels"}
+"""What the signals are derivatives by, where it is not the numbers that the client sent."""
+
+_BOOLEANS: Final = (b"false", b"true")
+
+
+class _Choice(NamedTuple):
+    """A text that depends on the row."""
+
+    by: str
+    """what it depends on"""
+    texts: tuple[bytes, ...]
+
+
+class PredictionRows:
+    """Writes rows of one model's predictions.
+
+    A row is texts and numbers by turns. The texts are made once; the numbers of all rows are written by orjson in one
+    call, in single precision, and put between them: nothing is done in Python for each number, and little for each row.
+
+    Args:
+        manifest: the model's.
+        sensitivity: whether to write each row's.
+    """
+
+    def __init__(self, manifest: Manifest, *, sensitivity: bool) -> None:
+        self._manifest = manifest
+        self._numbers = ["probabilities"]
+        self._texts = self._between(sensitivity)
+        self._nested = sensitivity and not isinstance(manifest.input, TableInput)
+        constant = [text if isinstance(text, bytes) else b"" for text in self._texts]
+        self._blank = list(chain.from_iterable((text, b"") for text in constant))
+
+    def write(
+        self, scores: Scores, strange: NDArray[np.bool_], truncated: NDArray[np.bool_] | None = None
+    ) -> list[bytes]:
+        """Return the parts of the rows' JSON, for `join`.
+
+        Args:
+            scores: of the rows.
+            strange: which of them are out of distribution.
+            truncated: which of the texts were cut; of a model of texts only.
+        """
+        rows = len(scores["label"])
+        parts = self._blank * rows
+        choices: dict[str, Sequence[int]] = {
+            "label": scores["label"].tolist(),
+            "advice": advise(scores["reliability"], self._manifest.reference.thresholds).tolist(),
+            "strange": strange.tolist(),
+        }
+        if truncated is not None:
+            choices["truncated"] = truncated.tolist()
+        stride = len(self._blank)
+        for index, text in enumerate(self._texts):
+            if isinstance(text, _Choice):
+                parts[2 * index :: stride] = [text.texts[choice] for choice in choices[text.by]]
+        matrix = np.concatenate([scores[name].reshape(rows, -1) for name in self._numbers], axis=1)
+        numbers = orjson.dumps(matrix.reshape(-1), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+        if self._nested:
+            columns = [numbers[index :: matrix.shape[1]] for index in range(matrix.shape[1])]
+            columns.append([_nested(gradient) for gradient in scores["sensitivity"]])
+            numbers = list(chain.from_iterable(zip(*columns, strict=True)))
+        parts[1::2] = numbers
+        return parts
+
+    def join(self, parts: list[bytes], start: int, stop: int) -> bytes:
+        """Return the JSON of some of the rows whose parts `write` returned, commas between them.
+
+        Args:
+            parts: what it returned.
+            start: the first of the rows.
+            stop: behind the last of them.
+        """
+        stride = len(self._blank)
+        # Each row begins with the end of the one before.
+        return b"".join(parts[start * stride : stop * stride])[len(self._end) + 1 :] + self._end
+
+    def _between(self, sensitivity: bool) -> list[bytes | _Choice]:
+        """Return the texts, each of which a number follows; note these numbers, and how a row ends."""
+        manifest = self._manifest
+        classes = [orjson.dumps(name) for name in manifest.classes]
+        features: list[bytes] = []
+        with_respect_to = self._end = b""
+        if isinstance(manifest.input, TableInput):
+            features = [orjson.dumps(name) for name in manifest.input.names] if sensitivity else []
+        else:
+            with_respect_to = b',"with_respect_to":' + orjson.dumps(WITH_RESPECT_TO[manifest.input.kind])
+        if not sensitivity:
+            self._end = with_respect_to
+        self._end += b"}}}" if features else b"}}"
+
+        heads = (self._end + b',{"label":' + name + b',"probabilities":{' + classes[0] + b":" for name in classes)
+        texts: list[bytes | _Choice] = [_Choice("label", tuple(heads))]
+        texts += [b"," + name + b":" for name in classes[1:]]
+        before = b"}"
+        if manifest.task == "ordinal":
+            levels = (b'},"level":%d,"%b":' % (level, EXPECTED_LEVEL.name.encode()) for level in range(len(classes)))
+            texts.append(_Choice("label", tuple(levels)))
+            self._numbers.append(EXPECTED_LEVEL.name)
+            before = b""
+        score = b',"reliability":{"score":'
+        if isinstance(manifest.input, TextInput):
+            texts.append(_Choice("truncated", tuple(before + b',"truncated":' + cut + score for cut in _BOOLEANS)))
+        else:
+            texts.append(before + score)
+        texts += [
+            _Choice("advice", tuple(b',"advice":"%b","typicality":' % advice.encode() for advice in ADVICE)),
+            _Choice("strange", tuple(b',"out_of_distribution":%b,"boundary_distance":' % said for said in _BOOLEANS)),
+            b',"jacobian_norm":',
+            b',"tail_ratio":',
+        ]
+        self._numbers += ["reliability", "typicality", "boundary_distance", "jacobian_norm", "tail_ratio"]
+        if features:
+            texts += [b"%b%b:" % (b"," if index else b',"sensitivity":{', name) for index, name in enumerate(features)]
+            self._numbers.append("sensitivity")
+        elif sensitivity:
+            texts.append(with_respect_to + b',"sensitivity":')
+        return texts
+
+
+def _nested(gradient: NDArray[Any]) -> bytes:
+    return orjson.dumps(np.ascontiguousarray(gradient), option=orjson.OPT_SERIALIZE_NUMPY)
