@@ -145,7 +145,7 @@ def _check(estimator: ChainzRuleClassifier | ChainzRuleRegressor, tables: Mappin
 def _check_untrained(parts: Mapping[str, tuple[NDArray[np.float64], NDArray[Any]]]) -> None:
     """Refuse held-out rows that stand among the training rows, or among each other, with the same label."""
     seen: set[bytes] = set()
-    told = []
+    told: list[str] = []
     for name, (table, target) in parts.items():
         # -0.0 and 0.0, and all NaN, are one value each.
         keys = [row.tobytes() for row in np.column_stack([np.where(np.isnan(table), np.nan, table) + 0.0, target])]

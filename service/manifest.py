@@ -22,7 +22,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 def _is_none(value: object) -> bool:
-    """What is left out of a manifest that has no use for it, as those before it was there."""
+    """Return whether a field is left out: a manifest that has no use for it is as those before it was there."""
     return value is None
 
 
@@ -97,8 +97,8 @@ REGRESSION_OUTPUTS: Final = (
         "reliability",
         "FP32",
         (),
-        "calibrated probability that the value is within the manifest's tolerance of the truth, pulled towards that of a "
-        "constant the stranger the signature",
+        "calibrated probability that the value is within the manifest's tolerance of the truth, pulled towards that of "
+        "a constant the stranger the signature",
     ),
     Output(
         "sensitivity",

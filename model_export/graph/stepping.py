@@ -51,7 +51,7 @@ class Stepping(NamedTuple):
         flat = gradient.reshape(len(gradient), -1)
         return np.take_along_axis(flat, self.places, 1).astype(np.float64)
 
-    def _slopes(self, boundary: Boundary, steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _slopes(self, boundary: Boundary | Value, steps: NDArray[np.float64]) -> NDArray[np.float64]:
         columns = []
         index = np.arange(len(self.rows))
         for places, step in zip(self.places.T, steps, strict=True):

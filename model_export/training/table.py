@@ -112,8 +112,8 @@ def read_target(target: ArrayLike, rows: int) -> NDArray[np.float64]:
         )
     if values.min() < values.max() and values.std() < 1e-6 * np.abs(values).max():
         raise DataError(
-            f"the target varies by {values.std():.2g} around {values.mean():.7g}, which 32-bit floats cannot tell apart: "
-            "subtract a fixed offset from it"
+            f"the target varies by {values.std():.2g} around {values.mean():.7g}, which 32-bit floats cannot tell "
+            "apart: subtract a fixed offset from it"
         )
     return values
 

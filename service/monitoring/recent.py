@@ -30,11 +30,14 @@ class AtypicalRow:
     """its place in the request"""
     model: str
     version: str
-    label: str
+    label: str | None
+    """None of a regression, and then there is a value"""
+    value: np.float32 | None
     reliability: np.float32
     typicality: np.float32
     tail_ratio: np.float32
-    boundary_distance: np.float32
+    boundary_distance: np.float32 | None
+    """None of a regression"""
 
 
 class RecentRows:
@@ -63,8 +66,9 @@ class RecentRows:
                 row=row,
                 model=manifest.name,
                 version=str(manifest.version),
-                label=manifest.classes[scores["label"][row]],
-                **{signal: scores[signal][row] for signal in SIGNALS},
+                label=manifest.classes[scores["label"][row]] if "label" in scores else None,
+                value=scores["value"][row] if "value" in scores else None,
+                **{signal: scores[signal][row] if signal in scores else None for signal in SIGNALS},
             )
             for row in found[::-1].tolist()
         )

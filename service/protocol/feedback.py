@@ -27,7 +27,9 @@ from service.protocol.error_responses import encodable
 Judge = Callable[[str, str | None, Sequence[TrueLabel]], Awaitable[list[ServiceError | None]]]
 """Counts what is told of the rows of a model, or of one version of it, and says why not, for each."""
 
-_SHAPE: Final = 'send {"feedback": [{"id": the answer\'s id, "row": 0, "label": the true class}, ...]}'
+_SHAPE: Final = (
+    'send {"feedback": [{"id": the answer\'s id, "row": 0, "label": the true class}, ...]}, or "value": the true number'
+)
 
 _A_PIECE = 256
 """Labels judged at a time: they take two milliseconds, and health must not wait for thousands."""

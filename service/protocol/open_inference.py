@@ -164,8 +164,15 @@ def _properties(manifest: Manifest) -> dict[str, str]:
     properties = {
         "description": manifest.description,
         "task": manifest.task,
-        "classes": json.dumps(manifest.classes),
     }
+    if manifest.regression is None:
+        properties["classes"] = json.dumps(manifest.classes)
+    else:
+        properties["target"] = manifest.regression.target
+        if manifest.regression.unit is not None:
+            properties["unit"] = manifest.regression.unit
+        properties["coverage"] = json.dumps(manifest.regression.coverage)
+        properties["tolerance"] = json.dumps(manifest.regression.tolerance)
     match manifest.input:
         case TableInput() as table:
             properties["features"] = json.dumps(table.names)

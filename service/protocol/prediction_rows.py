@@ -12,6 +12,7 @@ from service.inference.advice import ADVICE, advise
 from service.inference.model import Scores
 from service.inputs import TableInput, TextInput
 from service.manifest import EXPECTED_LEVEL, Manifest
+from service.regression import Regression
 
 WITH_RESPECT_TO: Final = {"text": "sentence embedding", "image": "pixels"}
 """What the signals are derivatives by, where it is not the numbers that the client sent."""
@@ -40,7 +41,7 @@ class PredictionRows:
 
     def __init__(self, manifest: Manifest, *, sensitivity: bool) -> None:
         self._manifest = manifest
-        self._numbers = ["probabilities"]
+        self._numbers: list[str] = []
         self._texts = self._between(sensitivity)
         self._nested = sensitivity and not isinstance(manifest.input, TableInput)
         constant = [text if isinstance(text, bytes) else b"" for text in self._texts]
@@ -56,13 +57,14 @@ class PredictionRows:
             strange: which of them are out of distribution.
             truncated: which of the texts were cut; of a model of texts only.
         """
-        rows = len(scores["label"])
+        rows = len(scores["reliability"])
         parts = self._blank * rows
         choices: dict[str, Sequence[int]] = {
-            "label": scores["label"].tolist(),
             "advice": advise(scores["reliability"], self._manifest.reference.thresholds).tolist(),
             "strange": strange.tolist(),
         }
+        if "label" in scores:
+            choices["label"] = scores["label"].tolist()
         if truncated is not None:
             choices["truncated"] = truncated.tolist()
         stride = len(self._blank)
@@ -93,7 +95,6 @@ class PredictionRows:
     def _between(self, sensitivity: bool) -> list[bytes | _Choice]:
         """Return the texts, each of which a number follows; note these numbers, and how a row ends."""
         manifest = self._manifest
-        classes = [orjson.dumps(name) for name in manifest.classes]
         features: list[bytes] = []
         with_respect_to = self._end = b""
         if isinstance(manifest.input, TableInput):
@@ -104,33 +105,45 @@ class PredictionRows:
             self._end = with_respect_to
         self._end += b"}}}" if features else b"}}"
 
-        heads = (self._end + b',{"label":' + name + b',"probabilities":{' + classes[0] + b":" for name in classes)
-        texts: list[bytes | _Choice] = [_Choice("label", tuple(heads))]
-        texts += [b"," + name + b":" for name in classes[1:]]
-        before = b"}"
-        if manifest.task == "ordinal":
-            levels = (b'},"level":%d,"%b":' % (level, EXPECTED_LEVEL.name.encode()) for level in range(len(classes)))
-            texts.append(_Choice("label", tuple(levels)))
-            self._numbers.append(EXPECTED_LEVEL.name)
-            before = b""
+        texts, before = self._class() if manifest.regression is None else self._value(manifest.regression)
         score = b',"reliability":{"score":'
         if isinstance(manifest.input, TextInput):
             texts.append(_Choice("truncated", tuple(before + b',"truncated":' + cut + score for cut in _BOOLEANS)))
         else:
             texts.append(before + score)
+        signals = (*(() if manifest.regression else (b"boundary_distance",)), b"jacobian_norm", b"tail_ratio")
         texts += [
             _Choice("advice", tuple(b',"advice":"%b","typicality":' % advice.encode() for advice in ADVICE)),
-            _Choice("strange", tuple(b',"out_of_distribution":%b,"boundary_distance":' % said for said in _BOOLEANS)),
-            b',"jacobian_norm":',
-            b',"tail_ratio":',
+            _Choice("strange", tuple(b',"out_of_distribution":%b,"%b":' % (said, signals[0]) for said in _BOOLEANS)),
+            *(b',"%b":' % name for name in signals[1:]),
         ]
-        self._numbers += ["reliability", "typicality", "boundary_distance", "jacobian_norm", "tail_ratio"]
+        self._numbers += ["reliability", "typicality", *(name.decode() for name in signals)]
         if features:
             texts += [b"%b%b:" % (b"," if index else b',"sensitivity":{', name) for index, name in enumerate(features)]
             self._numbers.append("sensitivity")
         elif sensitivity:
             texts.append(with_respect_to + b',"sensitivity":')
         return texts
+
+    def _class(self) -> tuple[list[bytes | _Choice], bytes]:
+        """Return the texts up to the last probability or the expected level, and the one that closes these."""
+        classes = [orjson.dumps(name) for name in self._manifest.classes]
+        heads = (self._end + b',{"label":' + name + b',"probabilities":{' + classes[0] + b":" for name in classes)
+        texts: list[bytes | _Choice] = [_Choice("label", tuple(heads))]
+        texts += [b"," + name + b":" for name in classes[1:]]
+        self._numbers.append("probabilities")
+        if self._manifest.task != "ordinal":
+            return texts, b"}"
+        levels = (b'},"level":%d,"%b":' % (level, EXPECTED_LEVEL.name.encode()) for level in range(len(classes)))
+        texts.append(_Choice("label", tuple(levels)))
+        self._numbers.append(EXPECTED_LEVEL.name)
+        return texts, b""
+
+    def _value(self, regression: Regression) -> tuple[list[bytes | _Choice], bytes]:
+        """Return the texts up to the interval's upper end, and the one that closes it."""
+        self._numbers += ["value", "lower", "upper"]
+        texts = [self._end + b',{"value":', b',"interval":{"lower":', b',"upper":']
+        return [*texts], b',"coverage":' + orjson.dumps(regression.coverage) + b"}"
 
 
 def _nested(gradient: NDArray[Any]) -> bytes:

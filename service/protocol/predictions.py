@@ -48,7 +48,7 @@ class PredictionWriter:
         yield head + b',"predictions":['
         gradient = self._gradient if sensitivity else 0
         parts = sensitivity and gradient > _VALUES_A_PIECE and not isinstance(taken, TableInput)
-        values = len(self._manifest.classes) + (0 if parts else gradient)
+        values = max(len(self._manifest.classes), 1) + (0 if parts else gradient)
         step = 1 if parts else max(min(_ROWS_A_PIECE, _VALUES_A_PIECE // values), 1)
         rows = self._full if sensitivity and not parts else self._plain
         run, start, stop = scored

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 
 from model_export.chainzrule import Network, tail_ratio
@@ -18,9 +18,7 @@ from model_export.reliability import Confidence, ConformalScale, Difficulty, Sig
 from model_export.reliability.conformal import false_alarm_rate
 from model_export.reliability.difficulty import conformal_quantile
 from model_export.reliability.thresholds import Judged, check_risks, halves, selective_levels
-from model_export.training.regressor import ChainzRuleRegressor
 from model_export.training.standardiser import InputStandardiser
-from model_export.training.table import read_table, read_target
 from service.manifest import OutOfDistribution, Reference, Thresholds
 from service.regression import Regression
 
@@ -69,21 +67,6 @@ class RegressionCalibration(NamedTuple):
     scorer: RegressionScorer
     reference: Reference
     regression: Regression
-
-
-def calibrate_regressor(
-    estimator: ChainzRuleRegressor,
-    training: tuple[Any, ArrayLike],
-    held_out: tuple[Any, ArrayLike],
-    target: Target,
-    risks: tuple[float, float],
-) -> RegressionCalibration:
-    """Return the scorer and figures of a fitted estimator, from rows and targets: see `calibrate_regression`."""
-    parts = []
-    for rows, targets in (training, held_out):
-        table = read_table(rows)
-        parts.append(Measured(table, read_target(targets, len(table))))
-    return calibrate_regression(estimator.standardiser_, estimator.network_, *parts, target, risks)
 
 
 def calibrate_regression(

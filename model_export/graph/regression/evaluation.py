@@ -25,7 +25,8 @@ def interval_score(
     """
     lower, upper = lower.astype(np.float64), upper.astype(np.float64)
     outside = np.maximum(lower - truth, 0) + np.maximum(truth - upper, 0)
-    return upper - lower + 2 / (1 - coverage) * outside
+    score: NDArray[np.float64] = upper - lower + 2 / (1 - coverage) * outside
+    return score
 
 
 def evaluate_regression(
