@@ -9,6 +9,7 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from service import __version__
 from service.core import Core, follow_repository
@@ -16,7 +17,7 @@ from service.monitoring.context import RequestContext
 from service.monitoring.middleware import RequestMetrics
 from service.protocol import documentation
 from service.protocol.authentication import Authentication, Keys
-from service.protocol.direct import DirectRoutes, Handler
+from service.protocol.direct import DirectRoutes
 from service.protocol.error_responses import ErrorAnswers, Failures
 from service.protocol.exchange import PREDICTION_ID_HEADER, BodyLimits, Exchange
 from service.protocol.feedback import feedback_router
@@ -30,7 +31,7 @@ from service.protocol.repository_api import repository_router
 from service.workers.member import Member
 
 
-def create_app(core: Core, member: Member | None = None) -> FastAPI:
+def create_app(core: Core, member: Member | None = None) -> ASGIApp:
     """Return the application that serves `core`, as a member of a fleet if there are other workers."""
     settings = core.settings
     at_the_end: list[Callable[[], None]] = []
@@ -93,33 +94,32 @@ def create_app(core: Core, member: Member | None = None) -> FastAPI:
     answers.install(app)
     documentation.install(app, core.repository, keys=bool(settings.client_keys))
     core.metrics.declare_routes(documentation.operations(app))
-    # The last one added is the first that a request meets.
-    direct: dict[str, Handler] = dict.fromkeys(PREDICT_PATHS, predict) | dict.fromkeys(INFER_PATHS, infer)
-    app.add_middleware(DirectRoutes, routes=direct, answers=answers)
-    app.add_middleware(
-        Authentication,
+    # FastAPI would put layers of its own around these, which each prediction would pay for.
+    direct = dict.fromkeys(PREDICT_PATHS, predict) | dict.fromkeys(INFER_PATHS, infer)
+    stack: ASGIApp = DirectRoutes(app, direct, answers)
+    stack = Authentication(
+        stack,
         keys=Keys(settings.client_keys),
         admin_keys=Keys(settings.repository_keys),
         answers=answers,
         public_health=settings.public_health,
         public_metrics=settings.public_metrics,
     )
-    app.add_middleware(Failures, answers=answers)
+    stack = Failures(stack, answers)
     if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
+        stack = CORSMiddleware(
+            stack,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
             expose_headers=["x-request-id", PREDICTION_ID_HEADER, "retry-after", "inference-header-content-length"],
         )
-    app.add_middleware(RequestMetrics, metrics=core.metrics)
+    stack = RequestMetrics(stack, core.metrics)
     if settings.traces:
         # Not imported for nothing, and not there without the extra.
         from service.monitoring.traces import RequestTraces, make_provider  # noqa: PLC0415
 
         provider = make_provider()
         at_the_end.append(provider.shutdown)
-        app.add_middleware(RequestTraces, provider=provider)
-    app.add_middleware(RequestContext, draining=lambda: core.health.draining)
-    return app
+        stack = RequestTraces(stack, provider)
+    return RequestContext(stack, draining=lambda: core.health.draining)

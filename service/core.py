@@ -16,6 +16,7 @@ from service.inference.threads import available_cores
 from service.monitoring.feedback import Feedback
 from service.monitoring.metrics import Metrics
 from service.monitoring.recent import RecentRows
+from service.monitoring.recorder import Recorder
 from service.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -57,11 +58,11 @@ def make_core(settings: Settings) -> Core:
         deadline=settings.deadline_seconds,
         delay=settings.max_batch_delay_ms / 1000,
     )
-    engine = Engine(limits, metrics.record_batch)
+    feedback = Feedback(settings.feedback_rows, metrics)
+    engine = Engine(limits, metrics.record_batch, Recorder(metrics, feedback))
     metrics.watch(engine)
     decoders = Decoders(threads, settings.deadline_seconds, settings.max_body_bytes)
     loop_time = LoopTime(settings.deadline_seconds)
-    feedback = Feedback(settings.feedback_rows, metrics)
     health = Health(repository, engine, decoders, loop_time)
     return Core(settings, repository, engine, decoders, loop_time, metrics, RecentRows(), feedback, health)
 

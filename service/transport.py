@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.descriptors import readable
 from service.errors import HeadTooLargeError, MalformedRequestError, ServiceError, TooSlowError
+from service.protocol.body import BODY_IS_HERE
 from service.protocol.error_responses import error_response
 
 IDLE_SECONDS = 0.5
@@ -158,6 +159,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Note that what comes next is a head."""
         if self._refusal is None:
             super().on_message_complete()
+            self.scope[BODY_IS_HERE] = True  # type: ignore[typeddict-unknown-key]  # a key of our own
             self._stop_timer()
             self._at = _At.NOTHING
 

@@ -137,7 +137,7 @@ def calibrate_network(
         temperature = fit_temperature(found.logits[fitting].numpy(), codes[fitting], ordinal=ordinal)
         confidence = log_odds(decide(network, found.logits, temperature).certainty)
         wrong = label.numpy() != codes
-        correctness = Confidence.fit(confidence[fitting], ~wrong[fitting], classes)
+        correctness = Confidence.fit(confidence[fitting], ~wrong[fitting], 1 / classes)
         reliability = correctness(confidence, tail(distances)).numpy()
         pairwise = jacobian == "margin" and not ordinal
         mean_norms = _mean_norms(norm, label, runner_up, classes, pairwise=pairwise)

@@ -55,6 +55,8 @@ def export_texts(
         VerificationError: if a graph and its network disagree; nothing is written then.
         ExportError: if the version is there already.
     """
+    if plan.target.task == "regression":
+        raise DataError(f"{plan.target.name} is a quantity, and of texts only classes and levels are learned")
     version = version or next_version(repository, card.name)
     free_version(repository, card.name, version)
     [column] = plan.used

@@ -12,14 +12,15 @@ from sklearn.base import clone
 
 from model_export.chainzrule import Network, in_words
 from model_export.errors import DataError
-from model_export.export import Data, Labelled, export
+from model_export.export import Data, Labelled, RegressionData, export, export_regression
 from model_export.graph.publication import ModelCard
+from model_export.graph.regression.calibration import Measured, Target
 from model_export.graph.version_folder import free_version, next_version
 from model_export.own_data.encoder import TableEncoder
 from model_export.own_data.findings import Finding, look_for_trouble
 from model_export.own_data.options import TableOptions
 from model_export.own_data.plan import TablePlan, plan_table
-from model_export.training import ChainzRuleClassifier, ChainzRuleOrdinalClassifier
+from model_export.training import ChainzRuleClassifier, ChainzRuleOrdinalClassifier, ChainzRuleRegressor
 from model_export.training.expansion import TableStandardiser
 from service.inputs import TableInput
 from service.manifest import Training
@@ -82,9 +83,14 @@ class TrainedTable:
         return cast("NDArray[Any]", self.estimator.predict_proba(columns))
 
     def data(self) -> Data:
-        """Return the rows for the three uses, as an export wants them."""
+        """Return the rows for the three uses, as an export of classes or levels wants them."""
         codes = self.plan.target.codes
         return Data(*(Labelled(self.rows[part], codes[part]) for part in self.plan.parts[:3]))
+
+    def measured(self) -> RegressionData:
+        """Return the same as an export of a quantity wants them."""
+        values = self.plan.target.codes
+        return RegressionData(*(Measured(self.rows[part], values[part]) for part in self.plan.parts[:3]))
 
     def export(self, repository: Path, card: ModelCard, *, version: int | None = None) -> Path:
         """Calibrate, export, verify and write a version; return its folder.
@@ -101,18 +107,14 @@ class TrainedTable:
         """
         version = version or next_version(repository, card.name)
         free_version(repository, card.name, version)
-        estimator = self.estimator
-        return export(
-            self.network,
-            self.standardiser,
-            self.data(),
-            repository=repository,
-            version=version,
-            card=card,
-            classes=self.plan.target.classes,
-            inputs=self.inputs,
-            activation=in_words(estimator.activation, estimator.degree),
-            training=Training(
+        estimator, target = self.estimator, self.plan.target
+        shared: dict[str, Any] = {
+            "repository": repository,
+            "version": version,
+            "card": card,
+            "inputs": self.inputs,
+            "activation": in_words(estimator.activation, estimator.degree),
+            "training": Training(
                 data=f"{card.data}; split {self.plan.parts.how}",
                 rows=estimator.training_rows_,
                 validation_rows=estimator.validation_rows_,
@@ -120,7 +122,10 @@ class TrainedTable:
                 dreg=str(estimator.schedule),
                 epochs=estimator.epochs_,
             ),
-        )
+        }
+        if target.task == "regression":
+            return export_regression(self.network, self.standardiser, self.measured(), Target(target.name), **shared)
+        return export(self.network, self.standardiser, self.data(), classes=target.classes, **shared)
 
 
 def train_table(
@@ -164,16 +169,12 @@ def train_plan(plan: TablePlan, *, estimator: Any = None, seed: int = 0, progres
 
 
 def usual_estimator(plan: TablePlan, rows: int) -> Any:
-    """Return an unfitted estimator for a plan with so many training rows.
-
-    Raises:
-        DataError: of a regression, which there is no estimator for.
-    """
+    """Return an unfitted estimator for a plan with so many training rows."""
     smallest, largest = _BATCHES
     batch = int(np.clip(2 ** round(np.log2(max(rows / _STEPS_AN_EPOCH, 1))), smallest, largest))
     match plan.target.task:
         case "regression":
-            raise DataError(f"{plan.target.name} is a quantity, and only classes and levels can be learned")
+            return ChainzRuleRegressor(batch_size=batch)
         case "ordinal":
             return ChainzRuleOrdinalClassifier(batch_size=batch)
         case _:

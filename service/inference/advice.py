@@ -9,18 +9,16 @@ ADVICE = ("reject", "review", "accept")
 """In the order of rising reliability."""
 
 
-def advise(reliability: NDArray[np.float32], thresholds: Thresholds) -> list[str]:
-    """Return for each row [N] "accept" (at or above the level `review`), "review" (at or above `reject`) or "reject".
+def advise(reliability: NDArray[np.float32], thresholds: Thresholds) -> NDArray[np.int64]:
+    """Return indices in `ADVICE` [N]: of accept at or above the level `review`, of review at or above `reject`.
 
     A level that is null is one that no row can meet, and a reliability that is NaN meets none.
     """
     accept = np.inf if thresholds.review.score is None else thresholds.review.score
     look = np.inf if thresholds.reject.score is None else thresholds.reject.score
-    # In the scores' own precision, so that a row at a level meets it. Comparisons, since all are false of NaN, which a
-    # search would put above every level.
-    accept, look = np.array([accept, look], dtype=reliability.dtype).tolist()
-    reject, review, best = ADVICE
-    return [best if score >= accept else review if score >= look else reject for score in reliability.tolist()]
+    # In the scores' own precision, so that a row at a level meets it.
+    accept, look = np.array([accept, look], dtype=reliability.dtype)
+    return np.where(reliability >= accept, 2, reliability >= look)
 
 
 def strange(typicality: NDArray[np.float32], level: OutOfDistribution) -> NDArray[np.bool_]:

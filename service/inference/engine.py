@@ -3,15 +3,15 @@
 import asyncio
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from math import ceil
 from time import monotonic
 from typing import NamedTuple
 
 from service.errors import DeadlineError, OverloadedError, TooManyRowsError
 from service.inference.feeds import Rows
-from service.inference.jobs import Dispatch, Job, Reason, Report, Scored, run_batch, settle
-from service.inference.model import Model, Scores
+from service.inference.jobs import Dispatch, Job, Outcome, Reason, Record, Report, Scored, run_batch, settle
+from service.inference.model import Model
 from service.inference.turn import SHORT_SECONDS, Turn
 
 STALLED_SECONDS = 60.0
@@ -46,13 +46,15 @@ class Engine:
 
     Args:
         limits: see `Limits`.
-        report: told of every run.
+        report: told of every run when it begins.
+        record: given what it made, on the event loop, before anyone is answered.
     """
 
-    def __init__(self, limits: Limits, report: Report) -> None:
+    def __init__(self, limits: Limits, report: Report, record: Record) -> None:
         self.limits = limits
         self._report = report
-        self._turn = Turn(report)
+        self._record = record
+        self._turn = Turn(report, record)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._lanes: dict[Model, deque[Job]] = {}
         self._running_since: float | None = None
@@ -62,6 +64,11 @@ class Engine:
         self.queued_rows = 0
         """waiting or being run, and still waited for"""
         self._queued_seconds = 0.0
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        # To ask for it takes a call of the system each time.
+        return asyncio.get_running_loop()
 
     def is_short(self, model: Model, units: int) -> bool:
         """Return whether so much is run within a turn or two of the event loop, whatever else is waiting."""
@@ -82,9 +89,9 @@ class Engine:
             TooManyRowsError: if they could not be answered before it even by themselves.
         """
         units = model.units(rows)
-        job = Job(rows, units, asyncio.get_running_loop().create_future(), began or monotonic())
+        job = Job(rows, units, self._loop.create_future(), began or monotonic())
         if self.is_short(model, units):
-            self._turn.add(model, job)
+            self._turn.add(model, job, self._loop)
             return job.answer
         expected = model.expected_seconds(units)
         self._admit(len(rows), expected)
@@ -166,7 +173,7 @@ class Engine:
         expected = model.expected_seconds(sum(job.units for job in batch))
         self._running_since = monotonic()
         self._report(Dispatch(model, len(batch), rows, reason, self._running_since - batch[0].submitted))
-        run = asyncio.get_running_loop().run_in_executor(self._thread, _timed, model, batch, self.limits.batch_rows)
+        run = self._loop.run_in_executor(self._thread, _timed, model, batch, self.limits.batch_rows)
         run.add_done_callback(partial(self._finish, batch, expected))
 
     def _due(self) -> Model | None:
@@ -180,7 +187,7 @@ class Engine:
                 return model
             next_due = min(next_due, due)
         if self._lanes and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(next_due - now, self._delay_is_over)
+            self._timer = self._loop.call_later(next_due - now, self._delay_is_over)
         return None
 
     def _delay_is_over(self) -> None:
@@ -220,7 +227,7 @@ class Engine:
         self,
         batch: list[Job],
         expected: float,
-        run: "asyncio.Future[tuple[list[Scores | Exception], float]]",
+        run: "asyncio.Future[tuple[list[Outcome], float]]",
     ) -> None:
         self._running_since = None
         if run.cancelled():
@@ -230,10 +237,10 @@ class Engine:
         outcomes, seconds = run.result()
         # One run that a pause of the machine made long says little about the next.
         self._pace = max(0.9 * self._pace + 0.1 * min(seconds / max(expected, 1e-6), 4.0), 1.0)
-        settle(batch, outcomes, seconds)
+        settle(batch, outcomes, self._record)
         self._dispatch("waiting")
 
 
-def _timed(model: Model, batch: list[Job], batch_rows: int) -> tuple[list[Scores | Exception], float]:
+def _timed(model: Model, batch: list[Job], batch_rows: int) -> tuple[list[Outcome], float]:
     started = monotonic()
     return run_batch(model, batch, batch_rows), monotonic() - started

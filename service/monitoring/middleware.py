@@ -53,12 +53,12 @@ class RequestMetrics:
                 sent += len(message.get("body", b""))
             await send(message)
 
-        self._metrics.in_progress.inc()
+        self._metrics.open_requests += 1
         try:
             await self._app(scope, receive, observed)
         finally:
             seconds = perf_counter() - started
-            self._metrics.in_progress.dec()
+            self._metrics.open_requests -= 1
             route, method = route_of(scope), method_of(scope)
             self._metrics.record_request(route, method, status, seconds)
             if _log.isEnabledFor(logging.DEBUG):

@@ -56,18 +56,15 @@ class ModelMetrics:
         if isinstance(taken, TableInput):
             self._features = self._metrics.features.labels(*self._labels, table=taken)
 
-    def record(self, rows: NDArray[Any], scores: Scores, *, altered: int = 0) -> None:
-        """Count a batch that was answered.
+    def record(self, rows: NDArray[Any], scores: Scores) -> None:
+        """Count what was run.
 
         Args:
             rows: as they were sent; of a table [N, features], NaN where a value is missing.
             scores: their scores.
-            altered: how many of them were cut or resized.
         """
         if self._features is not None:
             self._features.observe(rows)
-        if altered:
-            self._altered_rows.inc(altered)
         self._rows.inc(len(rows))
         self._expected_errors.inc(max(len(rows) - self._reliability.observe(scores["reliability"]), 0.0))
         self._typicality.observe(scores["typicality"])
@@ -92,8 +89,12 @@ class ModelMetrics:
 
     def record_batch(self, dispatch: Dispatch) -> None:
         """Count a run."""
-        self._batch_rows.observe(dispatch.rows)
+        self._batch_rows.observe_one(dispatch.rows)
         self._batches[dispatch.reason].inc()
+
+    def record_altered(self, rows: int) -> None:
+        """Count rows that were cut or resized."""
+        self._altered_rows.inc(rows)
 
     def record_non_finite(self) -> None:
         """Count a request that was refused because an output was not finite."""
@@ -108,4 +109,4 @@ class ModelMetrics:
     def record_stages(self, seconds: Mapping[str, float]) -> None:
         """Time each of `STAGES` of a request."""
         for stage, duration in seconds.items():
-            self._stages[stage].observe(duration)
+            self._stages[stage].observe_one(duration)

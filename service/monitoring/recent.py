@@ -7,9 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from service.inference.advice import strange
-from service.inference.model import Scores
-from service.manifest import Manifest
+from service.inference.jobs import Scored
 from service.monitoring.context import current_request
 
 KEPT_ROWS = 100
@@ -32,11 +30,14 @@ class AtypicalRow:
     """its place in the request"""
     model: str
     version: str
-    label: str
+    label: str | None
+    """None of a regression, and then there is a value"""
+    value: np.float32 | None
     reliability: np.float32
     typicality: np.float32
     tail_ratio: np.float32
-    boundary_distance: np.float32
+    boundary_distance: np.float32 | None
+    """None of a regression"""
 
 
 class RecentRows:
@@ -49,15 +50,13 @@ class RecentRows:
         """Yield the rows, newest first."""
         return reversed(self._rows)
 
-    def record(self, manifest: Manifest, scores: Scores) -> None:
-        """Keep the least typical of those rows of an answered request that are out of distribution.
-
-        One comparison of a vector, as long as there are none.
-        """
-        typicality = scores["typicality"]
-        found = np.flatnonzero(strange(typicality, manifest.reference.thresholds.out_of_distribution))
+    def record(self, scored: Scored) -> None:
+        """Keep the least typical of those rows of an answered request that are out of distribution."""
+        found = np.flatnonzero(scored.run.strange[scored.start : scored.stop])
         if not len(found):
             return
+        manifest, scores = scored.run.model.manifest, scored.scores
+        typicality = scores["typicality"]
         found = found[np.argsort(typicality[found], kind="stable")][:ROWS_OF_A_REQUEST]
         now, identity = datetime.now(UTC), current_request.get()
         self._rows.extend(
@@ -67,8 +66,9 @@ class RecentRows:
                 row=row,
                 model=manifest.name,
                 version=str(manifest.version),
-                label=manifest.classes[scores["label"][row]],
-                **{signal: scores[signal][row] for signal in SIGNALS},
+                label=manifest.classes[scores["label"][row]] if "label" in scores else None,
+                value=scores["value"][row] if "value" in scores else None,
+                **{signal: scores[signal][row] if signal in scores else None for signal in SIGNALS},
             )
             for row in found[::-1].tolist()
         )

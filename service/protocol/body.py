@@ -2,8 +2,9 @@
 
 import asyncio
 import zlib
+from typing import Final
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope
 
 from service.errors import (
     BodyTooLargeError,
@@ -19,7 +20,10 @@ _LONGEST_LENGTH = 18
 _ANY_HEADER = 32 + zlib.MAX_WBITS
 """zlib's word for "gzip or zlib, whichever the data say"."""
 
-_ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+_ENCODINGS = frozenset({b"gzip", b"x-gzip", b"deflate"})
+
+BODY_IS_HERE: Final = "chainzrule.body_is_here"
+"""What a request's scope has where its body has arrived whole: no clock need run while it is read."""
 
 _PIECE = 16 * 2**10
 """Compressed bytes looked at together: what a member leaves of them is copied once for each member."""
@@ -28,11 +32,12 @@ _MOST_MEMBERS = 1024
 """gzip data may be a chain of members; empty ones cost time and add no bytes to any limit."""
 
 
-async def read_body(request: Request, limit: int, seconds: float) -> bytes:
+async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float) -> bytes:
     """Return the whole body, inflated, refusing it as soon as it is known to be over `limit` bytes.
 
     Args:
-        request: whose body is read.
+        scope: the request.
+        receive: where its body comes from.
         limit: most bytes, as sent and inflated.
         seconds: how long the client has to send it.
 
@@ -43,27 +48,49 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
         TooSlowError: if it is not whole in time.
         ClientGoneError: if the client hangs up.
     """
-    announced = request.headers.get("content-length", "0")
-    if not announced.isdecimal():
+    announced, encoding = b"0", b"identity"
+    for name, value in reversed(scope["headers"]):  # of two, the first counts
+        if name == b"content-length":
+            announced = value
+        elif name == b"content-encoding":
+            encoding = value.strip().lower()
+    if not announced.isdigit():
         raise MalformedRequestError("content-length is not a number of bytes")
     # Python refuses to read a number of thousands of digits.
     if len(announced) > _LONGEST_LENGTH or int(announced) > limit:
         raise _too_large(limit)
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding != "identity" and encoding not in _ENCODINGS:
+    if encoding != b"identity" and encoding not in _ENCODINGS:
         raise UnsupportedEncodingError("the body's content-encoding is not read here: send gzip, deflate or none")
-    body = bytearray()
-    try:
-        async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    raise _too_large(limit)
-    except TimeoutError:
-        raise TooSlowError(f"the body was not whole after {seconds:g} s, the limit of receive_seconds") from None
-    except ClientDisconnect:
-        raise ClientGoneError("the client closed the connection before its request was whole") from None
-    return bytes(body) if encoding == "identity" else inflate(bytes(body), limit)
+    if scope.get(BODY_IS_HERE):
+        body = await _read(receive, limit)
+    else:
+        try:
+            async with asyncio.timeout(seconds):
+                body = await _read(receive, limit)
+        except TimeoutError:
+            raise TooSlowError(f"the body was not whole after {seconds:g} s, the limit of receive_seconds") from None
+    return body if encoding == b"identity" else inflate(body, limit)
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    """Return the body as it was sent.
+
+    Raises:
+        BodyTooLargeError: at the first byte over `limit`.
+        ClientGoneError: if the client hangs up.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError("the client closed the connection before its request was whole")
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+        if size > limit:
+            raise _too_large(limit)
+        if not message.get("more_body", False):
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def inflate(data: bytes, limit: int) -> bytes:

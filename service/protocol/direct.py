@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -11,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.errors import ServiceError
 from service.protocol.error_responses import ErrorAnswers
 
-Handler = Callable[[Request, str, str | None], Awaitable[Response]]
+Handler = Callable[[Scope, Receive, str, str | None], Awaitable[Response]]
 """Answers a request for a prediction of the model of this name, and version if one is named."""
 
 
@@ -41,13 +40,10 @@ class DirectRoutes:
             for pattern, route in self._routes:
                 if found := pattern.match(scope["path"]):
                     scope["route"] = route
-                    response = await self._answer(route, Request(scope, receive), **found.groupdict())
+                    try:
+                        response = await route.handler(scope, receive, found["name"], found.groupdict().get("version"))
+                    except ServiceError as error:
+                        response = self._answers.refuse(scope, error)
                     await response(scope, receive, send)
                     return
         await self._app(scope, receive, send)
-
-    async def _answer(self, route: _Route, request: Request, name: str, version: str | None = None) -> Response:
-        try:
-            return await route.handler(request, name, version)
-        except ServiceError as error:
-            return self._answers.refuse(request.scope, error)

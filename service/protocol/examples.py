@@ -29,7 +29,9 @@ def example_instances(manifest: Manifest) -> dict[str, Any]:
 
 def example_feedback(manifest: Manifest) -> dict[str, Any]:
     """Return a feedback body, for an answer's id to be put in."""
-    return {"feedback": [{"id": "the id of an answer", "row": 0, "label": manifest.classes[0]}]}
+    regression = manifest.regression
+    truth = {"label": manifest.classes[0]} if regression is None else {"value": regression.mean}
+    return {"feedback": [{"id": "the id of an answer", "row": 0, **truth}]}
 
 
 def example_tensors(manifest: Manifest) -> dict[str, Any] | None:

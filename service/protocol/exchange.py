@@ -3,31 +3,36 @@
 import asyncio
 import math
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, nullcontext
 from time import monotonic, perf_counter
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.types import Receive, Scope
 
 from service.errors import ClientGoneError, DeadlineError, NonFiniteOutputError
-from service.inference.decoders import Decoders, Read
+from service.inference.decoders import Decoders
 from service.inference.engine import Engine
+from service.inference.jobs import Scored
 from service.inference.loop_time import LoopTime
-from service.inference.model import Model, Scores
+from service.inference.model import Model
 from service.inputs import Input
 from service.monitoring.feedback import Feedback
 from service.monitoring.metrics import Metrics
 from service.monitoring.prediction import PREDICTION_KEY, Prediction
 from service.monitoring.recent import RecentRows
+from service.protocol.answer import Answer, Header
 from service.protocol.body import read_body
 
 T = TypeVar("T")
 
+_NOTHING_HELD = nullcontext()
+
 PREDICTION_ID_HEADER = "x-prediction-id"
 """Says the id of an answer, by which feedback names it."""
+
+_PREDICTION_ID = PREDICTION_ID_HEADER.encode()
 
 
 class Codec(Protocol):
@@ -44,10 +49,10 @@ class Codec(Protocol):
     def read(self, body: bytes) -> NDArray[Any]:
         """Return the rows in a request body."""
 
-    def write(self, scores: Scores, name: str | None, /) -> Iterable[bytes]:
+    def write(self, scored: Scored, name: str | None, /) -> Iterable[bytes]:
         """Return the body that answers it, in pieces none of which takes long to make; `name` is the answer's id."""
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> list[Header]:
         """Return the answer's headers, once it is written."""
 
 
@@ -93,77 +98,89 @@ class Exchange:
         self._body = body
         self._server_timing = server_timing
 
-    async def answer(self, request: Request, model: Model, codec: Codec) -> Response:
+    async def answer(self, scope: Scope, receive: Receive, model: Model, codec: Codec) -> Answer:
         """Return the answer to a request for a prediction of `model`.
 
         Raises:
             ServiceError: if the body cannot be predicted from, or not in time.
         """
-        with self._loop_time.admit(), ExitStack() as held:
+        loop_time = self._loop_time
+        loop_time.enter()
+        try:
             if codec.heavy:
                 self._decoders.check()
-            body = await read_body(request, self._body.max_bytes, self._body.seconds)
+            body = await read_body(scope, receive, self._body.max_bytes, self._body.seconds)
             self._engine.check_capacity(model)
             arrived, began = perf_counter(), monotonic()
-            told = Prediction(model.manifest.name, str(model.manifest.version), arrived)
-            request.scope[PREDICTION_KEY] = told
-            rows, decode = await self._read(request, codec, body)
-            told.rows, told.stages["decode"] = len(rows), decode
+            told = scope[PREDICTION_KEY] = Prediction(model.manifest.name, str(model.manifest.version), arrived)
+            held: AbstractContextManager[None] = _NOTHING_HELD
             if codec.heavy:
-                held.enter_context(self._decoders.holding(_size(rows, model.manifest.input)))
-            short = self._engine.is_short(model, model.units(rows))
-            outcome = self._engine.submit(model, rows, began)
-            try:
-                scored = await (outcome if short else _unless_gone(request, outcome))
-            except NonFiniteOutputError:
-                self._metrics.of(model).record_non_finite()
-                raise
-            await self._loop_time.turn()
-            name = self._feedback.remember(model.manifest, scored.scores)
-            content, encode = await self._write(codec, scored.scores, name)
-            written = perf_counter()
-            stages = {
-                "decode": decode,
-                "queue": written - arrived - decode - scored.ran - encode,
-                "run": scored.ran,
-                "encode": encode,
-            }
-            told.ended, told.stages = written, stages
-            self._loop_time.learn(encode if codec.heavy else decode + encode)
-            recorded = self._metrics.of(model)
-            recorded.record(rows, scored.scores, altered=codec.altered)
-            recorded.record_stages(stages)
-            self._recent.record(model.manifest, scored.scores)
-        headers = codec.headers()
-        if name is not None:
-            headers[PREDICTION_ID_HEADER] = name
-        if self._server_timing:
-            headers["server-timing"] = ", ".join(f"{stage};dur={1000 * took:.3f}" for stage, took in stages.items())
-        return Response(content, headers=headers)
+                read = await _unless_gone(receive, self._decoders.submit(codec.read, body), self._decoders.deadline)
+                rows, decode = read.rows, read.seconds
+                held = self._decoders.holding(_size(rows, model.manifest.input))
+            else:
+                if loop_time.busy:
+                    await loop_time.turn()
+                started = perf_counter()
+                rows = codec.read(body)
+                decode = perf_counter() - started
+                loop_time.spend(decode)
+            told.rows, told.stages["decode"] = len(rows), decode
+            with held:
+                outcome = self._engine.submit(model, rows, began)
+                try:
+                    if self._engine.is_short(model, model.units(rows)):
+                        scored = await outcome
+                    else:
+                        scored = await _unless_gone(receive, outcome)
+                except NonFiniteOutputError:
+                    self._metrics.of(model).record_non_finite()
+                    raise
+                name = self._feedback.name(scored.number)
+                content, encode = await self._write(codec, scored, name)
+            return self._close(codec, scored, told, name, content, encode)
+        finally:
+            loop_time.leave()
 
-    async def _read(self, request: Request, codec: Codec, body: bytes) -> Read:
-        """Return the rows in a body, and the seconds it took to read them: here, or in a thread."""
-        if codec.heavy:
-            return await _unless_gone(request, self._decoders.submit(codec.read, body), self._decoders.deadline)
-        await self._loop_time.turn()
-        started = perf_counter()
-        rows = codec.read(body)
-        took = perf_counter() - started
-        self._loop_time.spend(took)
-        return Read(rows, took)
-
-    async def _write(self, codec: Codec, scores: Scores, name: str | None) -> tuple[bytes, float]:
+    async def _write(self, codec: Codec, scored: Scored, name: str | None) -> tuple[bytes, float]:
         """Return the answer's body, and the seconds it took to write."""
+        loop_time = self._loop_time
+        if loop_time.busy:
+            await loop_time.turn()
         pieces: list[bytes] = []
         took, started = 0.0, perf_counter()
-        for piece in codec.write(scores, name):
+        for piece in codec.write(scored, name):
             pieces.append(piece)
             now = perf_counter()
-            self._loop_time.spend(now - started)
+            loop_time.spend(now - started)
             took += now - started
-            await self._loop_time.turn()  # health must not wait for a long answer to be written
+            if loop_time.busy:
+                await loop_time.turn()  # health must not wait for a long answer to be written
             started = perf_counter()
         return b"".join(pieces), took
+
+    def _close(
+        self, codec: Codec, scored: Scored, told: Prediction, name: str | None, content: bytes, encode: float
+    ) -> Answer:
+        """Return the answer, after it is recorded."""
+        told.ended = perf_counter()
+        decode, ran = told.stages["decode"], scored.run.seconds
+        queue = told.ended - told.began - decode - ran - encode
+        told.stages |= {"queue": queue, "run": ran, "encode": encode}
+        self._loop_time.learn(encode if codec.heavy else decode + encode)
+        recorded = self._metrics.of(scored.run.model)
+        recorded.record_stages(told.stages)
+        if codec.altered:
+            recorded.record_altered(codec.altered)
+        if scored.run.any_strange:
+            self._recent.record(scored)
+        headers = codec.headers()
+        if name is not None:
+            headers.append((_PREDICTION_ID, name.encode()))
+        if self._server_timing:
+            timing = ", ".join(f"{stage};dur={1000 * took:.3f}" for stage, took in told.stages.items())
+            headers.append((b"server-timing", timing.encode()))
+        return Answer(content, headers)
 
 
 def _size(rows: NDArray[Any], taken: Input) -> int:
@@ -171,15 +188,15 @@ def _size(rows: NDArray[Any], taken: Input) -> int:
     return rows.nbytes + np.dtype(np.float32).itemsize * len(rows) * math.prod(taken.gradient_shape)
 
 
-async def _unless_gone(request: Request, answer: "asyncio.Future[T]", seconds: float | None = None) -> T:
+async def _unless_gone(receive: Receive, answer: "asyncio.Future[T]", seconds: float | None = None) -> T:
     """Wait for an answer, and give it up when the client hangs up, so that nothing is done for nobody.
 
     Args:
-        request: whose client it is.
+        receive: says when the client hangs up.
         answer: waited for; cancelled when it is given up.
         seconds: it is given up after, if ever.
     """
-    gone = asyncio.ensure_future(request.receive())
+    gone = asyncio.ensure_future(receive())
     waiting: set[asyncio.Future[Any]] = {answer, gone}
     try:
         done, _ = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

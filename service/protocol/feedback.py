@@ -27,7 +27,9 @@ from service.protocol.error_responses import encodable
 Judge = Callable[[str, str | None, Sequence[TrueLabel]], Awaitable[list[ServiceError | None]]]
 """Counts what is told of the rows of a model, or of one version of it, and says why not, for each."""
 
-_SHAPE: Final = 'send {"feedback": [{"id": the answer\'s id, "row": 0, "label": the true class}, ...]}'
+_SHAPE: Final = (
+    'send {"feedback": [{"id": the answer\'s id, "row": 0, "label": the true class}, ...]}, or "value": the true number'
+)
 
 _A_PIECE = 256
 """Labels judged at a time: they take two milliseconds, and health must not wait for thousands."""
@@ -55,7 +57,7 @@ def feedback_router(core: Core, judge: Judge) -> APIRouter:
         if not core.feedback.taken:
             raise ForbiddenError("feedback is not taken here: the setting feedback_rows is 0")
         core.repository.get(name)
-        body = await read_body(request, settings.max_body_bytes, settings.receive_seconds)
+        body = await read_body(request.scope, request.receive, settings.max_body_bytes, settings.receive_seconds)
         items = _items(body, settings.max_rows)
         refused: list[tuple[int, ServiceError]] = []
         for start in range(0, len(items), _A_PIECE):

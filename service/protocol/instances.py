@@ -95,15 +95,11 @@ class TableReader:
         with np.errstate(over="ignore"):
             rows = self._rows(values)
         check_values(rows, self._table)
-        return Asked(rows, read_sensitivity(parameters, otherwise=True), unseen=self._unseen(rows))
+        return Asked(rows, read_sensitivity(parameters, otherwise=True))
 
     def _rows(self, values: list[Any]) -> NDArray[np.float32]:
         """Return rows [N, features] of decoded ones."""
         return np.array(values, dtype=np.float32)
-
-    def _unseen(self, _rows: NDArray[np.float32]) -> NDArray[np.bool_] | None:
-        """Return where rows have an unseen category, [N, categories]; None of a table of numbers alone."""
-        return None
 
     def _diagnose(self, body: bytes, error: Exception) -> ServiceError:
         """Return what is wrong with a body that the decoder refused; a large one must not keep the event loop."""

@@ -2,10 +2,13 @@
 
 import json
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope
 
 from service import __version__
 from service.core import Core
@@ -24,8 +27,8 @@ from service.protocol.open_inference_schemas import (
     READY,
     SERVER_METADATA,
 )
-from service.protocol.predictions import WITH_RESPECT_TO
-from service.protocol.tensors import TensorCodec
+from service.protocol.prediction_rows import WITH_RESPECT_TO
+from service.protocol.tensors import TensorCodec, Tensors
 from service.protocol.text_tensors import TEXT_TENSOR
 
 PATHS: Final = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
@@ -50,15 +53,19 @@ class Infer:
         self._repository = repository
         self._exchange = exchange
         self._limits = limits
+        self._tensors: WeakKeyDictionary[Model, Tensors] = WeakKeyDictionary()
 
-    async def __call__(self, request: Request, name: str, version: str | None = None) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, name: str, version: str | None = None) -> Response:
         """Return the answer to an infer request to the model `name`, the newest version if none is named.
 
         Raises:
             ServiceError: if there is no such model, or the body cannot be predicted from.
         """
         model = self._repository.get(name, version)
-        return await self._exchange.answer(request, model, TensorCodec(model, self._limits, request.headers))
+        tensors = self._tensors.get(model)
+        if tensors is None:
+            tensors = self._tensors[model] = Tensors(model, self._limits)
+        return await self._exchange.answer(scope, receive, model, TensorCodec(tensors, Headers(scope=scope)))
 
 
 def open_inference_router(core: Core, answer: Infer) -> APIRouter:
@@ -117,12 +124,12 @@ def open_inference_router(core: Core, answer: Infer) -> APIRouter:
     @router.post("/models/{name}/infer", openapi_extra=INFER)
     async def infer(request: Request, name: str) -> Response:
         """Score rows with the newest version of a model."""
-        return await answer(request, name)
+        return await answer(request.scope, request.receive, name)
 
     @router.post("/models/{name}/versions/{version}/infer", openapi_extra=INFER)
     async def infer_version(request: Request, name: str, version: str) -> Response:
         """Score rows with one version of a model."""
-        return await answer(request, name, version)
+        return await answer(request.scope, request.receive, name, version)
 
     return router
 
@@ -157,8 +164,15 @@ def _properties(manifest: Manifest) -> dict[str, str]:
     properties = {
         "description": manifest.description,
         "task": manifest.task,
-        "classes": json.dumps(manifest.classes),
     }
+    if manifest.regression is None:
+        properties["classes"] = json.dumps(manifest.classes)
+    else:
+        properties["target"] = manifest.regression.target
+        if manifest.regression.unit is not None:
+            properties["unit"] = manifest.regression.unit
+        properties["coverage"] = json.dumps(manifest.regression.coverage)
+        properties["tolerance"] = json.dumps(manifest.regression.tolerance)
     match manifest.input:
         case TableInput() as table:
             properties["features"] = json.dumps(table.names)

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope
 
 from service.inference.model import Model
 from service.inference.repository import Repository
@@ -40,7 +41,7 @@ class Predict:
         self._limits = limits
         self._sides: WeakKeyDictionary[Model, tuple[Reader, PredictionWriter]] = WeakKeyDictionary()
 
-    async def __call__(self, request: Request, name: str, version: str | None = None) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, name: str, version: str | None = None) -> Response:
         """Return the answer to a request for a prediction of the model `name`, the newest version if none is named.
 
         Raises:
@@ -50,7 +51,7 @@ class Predict:
         sides = self._sides.get(model)
         if sides is None:
             sides = self._sides[model] = _reader(model, self._limits), PredictionWriter(model.manifest)
-        return await self._exchange.answer(request, model, PredictCodec(*sides))
+        return await self._exchange.answer(scope, receive, model, PredictCodec(*sides))
 
 
 def predict_router(repository: Repository, answer: Predict) -> APIRouter:
@@ -70,12 +71,12 @@ def predict_router(repository: Repository, answer: Predict) -> APIRouter:
     @router.post("/{name}:predict", openapi_extra=PREDICT)
     async def predict(request: Request, name: str) -> Response:
         """Predict with the newest version of a model; each prediction comes with its reliability."""
-        return await answer(request, name)
+        return await answer(request.scope, request.receive, name)
 
     @router.post("/{name}/versions/{version}:predict", openapi_extra=PREDICT)
     async def predict_version(request: Request, name: str, version: str) -> Response:
         """Predict with one version of a model."""
-        return await answer(request, name, version)
+        return await answer(request.scope, request.receive, name, version)
 
     # After the others, whose paths it would take for a name: what they allow would then be unknown.
     @router.get("/{name}", openapi_extra={"responses": MODEL_STATE})

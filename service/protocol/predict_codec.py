@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import MalformedRequestError, TooManyRowsError, WrongTypeError
-from service.inference.model import Scores
+from service.inference.jobs import Scored
 from service.inputs import Input
+from service.protocol.answer import JSON, Header
 from service.protocol.predictions import PredictionWriter
 
 NO_PARAMETERS: Final = msgspec.Raw(b"null")
@@ -31,8 +32,6 @@ class Asked(NamedTuple):
     """whether it is to be answered with each row's"""
     altered: NDArray[np.bool_] | None = None
     """which of the rows are not what was sent, texts that were cut and images that were resized; None where none is"""
-    unseen: NDArray[np.bool_] | None = None
-    """where the rows have a category that training did not have, [N, categorical features]; None without categories"""
 
 
 class Reader(Protocol):
@@ -65,7 +64,6 @@ class PredictCodec:
         self._writer = writer
         self._sensitivity = True
         self._altered: NDArray[np.bool_] | None = None
-        self._unseen: NDArray[np.bool_] | None = None
 
     def read(self, body: bytes) -> NDArray[Any]:
         """Return the rows in a body.
@@ -73,20 +71,18 @@ class PredictCodec:
         Raises:
             ServiceError: what is wrong with it.
         """
-        rows, self._sensitivity, self._altered, self._unseen = self._reader.read(body)
+        rows, self._sensitivity, self._altered = self._reader.read(body)
         if self._altered is not None:
             self.altered = int(np.count_nonzero(self._altered))
         return rows
 
-    def write(self, scores: Scores, name: str | None, /) -> Iterator[bytes]:
+    def write(self, scored: Scored, name: str | None, /) -> Iterator[bytes]:
         """Yield the body that answers it."""
-        return self._writer.write(
-            scores, name, sensitivity=self._sensitivity, altered=self._altered, unseen=self._unseen
-        )
+        return self._writer.write(scored, name, sensitivity=self._sensitivity, altered=self._altered)
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> list[Header]:
         """Return the answer's headers."""
-        return {"content-type": "application/json"}
+        return [JSON]
 
 
 class _Parameters(msgspec.Struct):

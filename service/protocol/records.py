@@ -32,9 +32,6 @@ class RecordReader(TableReader):
         super().__init__(table, max_rows)
         self._readers = [_reader_of(feature) for feature in table.features]
         self._features = {feature.name: feature for feature in table.features}
-        self._categorical = [
-            column for column, feature in enumerate(table.features) if isinstance(feature, CategoricalFeature)
-        ]
 
     def _rows(self, values: list[Any]) -> NDArray[np.float32]:
         rows = np.empty((len(values), len(self._readers)), np.float32)
@@ -48,9 +45,6 @@ class RecordReader(TableReader):
                     fault for row, cell in enumerate(cells) for fault in self._value_faults(row, name, cell)
                 ) from None
         return rows
-
-    def _unseen(self, rows: NDArray[np.float32]) -> NDArray[np.bool_] | None:
-        return rows[:, self._categorical] == UNSEEN if self._categorical else None
 
     def _value_faults(self, row: int, name: str, value: object) -> Iterator[ServiceError]:
         feature = self._features[name]

@@ -36,7 +36,7 @@ def repository_router(core: Core) -> APIRouter:
     settings = core.settings
 
     async def read(request: Request, kind: type[_Body]) -> _Body:
-        body = await read_body(request, settings.max_body_bytes, settings.receive_seconds)
+        body = await read_body(request.scope, request.receive, settings.max_body_bytes, settings.receive_seconds)
         try:
             return msgspec.json.decode(body or b"{}", type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -8,10 +8,12 @@ import orjson
 from numpy.typing import NDArray
 
 from service.errors import MalformedRequestError, UnknownFeatureError, shown
+from service.inference.jobs import Scored
 from service.inference.model import Model, Scores
 from service.inference.rows import RowLimits
 from service.inputs import ImageInput, TableInput, TextInput
 from service.manifest import outputs_of
+from service.protocol.answer import JSON, OCTETS, Header
 from service.protocol.binary_tensors import LENGTH_HEADER, split_body, to_bytes
 from service.protocol.image_tensors import ImageTensor
 from service.protocol.infer_request import InferRequest, flag, read_request
@@ -29,73 +31,20 @@ class Answered(NamedTuple):
     binary: bool
 
 
-class TensorCodec:
-    """Reads one infer request and writes its answer.
+class Tensors:
+    """A model as the protocol sees it.
 
     Args:
-        model: the model asked.
+        model: what is asked.
         limits: what may be in one request.
-        headers: the request's.
     """
 
-    def __init__(self, model: Model, limits: RowLimits, headers: Mapping[str, str]) -> None:
-        self.altered = 0
-        """rows that are not whole, once the request is read"""
-        self._model = model
-        self._reader = _reader(model, limits)
-        self._datatypes = {output.name: output.datatype for output in outputs_of(model.manifest)}
-        self._request_headers = headers
-        self._id: str | None = None
-        self._outputs: list[Answered] = []
-        self._headers = {"content-type": "application/json"}
-
-    @property
-    def heavy(self) -> bool:
-        """Whether a body takes so long to read that the event loop cannot."""
-        return self._reader.heavy
-
-    def read(self, body: bytes) -> NDArray[Any]:
-        """Return the rows of a request, as `Model.score` takes them.
-
-        Raises:
-            ServiceError: if the body, the input's name, datatype, shape or data, or an output's name is wrong.
-        """
-        json, binary, raw = split_body(body, self._request_headers)
-        request = InferRequest([], parameters={"binary_data_output": True}) if raw else read_request(json)
-        self._id = request.id
-        self._outputs = self._outputs_of(request)
-        if raw:
-            taken = self._reader.read_raw(binary)
-        else:
-            names, name = [tensor.name for tensor in request.inputs], self._reader.name
-            if names != [name]:
-                raise UnknownFeatureError(
-                    f"the inputs are {shown(', '.join(map(repr, names))) or 'none'} and the model takes one, {name!r}",
-                    field="inputs",
-                )
-            taken = self._reader.read(request.inputs[0], binary)
-        manifest = self._model.manifest
-        if not isinstance(manifest.input, TableInput) and Answered("sensitivity", binary=False) in self._outputs:
-            check_sensitivities(len(taken.rows), manifest.input)
-        if taken.altered is not None:
-            self.altered = int(np.count_nonzero(taken.altered))
-        return taken.rows
-
-    def write(self, scores: Scores, _name: str | None = None, /) -> Iterator[bytes]:
-        """Yield the answer: the outputs asked for, in row-major order, binary ones behind the JSON."""
-        binary = [to_bytes(scores[name]) for name, as_bytes in self._outputs if as_bytes]
-        size = 0
-        for piece in in_pieces(self._json(scores)):
-            size += len(piece)
-            yield piece
-        if binary:
-            self._headers = {"content-type": "application/octet-stream", LENGTH_HEADER: str(size)}
-            yield b"".join(binary)
-
-    def _json(self, scores: Scores) -> Iterator[bytes]:
-        """Yield the answer's JSON in parts, however small."""
-        manifest = self._model.manifest
-        head: dict[str, Any] = {
+    def __init__(self, model: Model, limits: RowLimits) -> None:
+        manifest = model.manifest
+        self.manifest = manifest
+        self.reader = _reader(model, limits)
+        self.datatypes = {output.name: output.datatype for output in outputs_of(manifest)}
+        self.head: dict[str, Any] = {
             "model_name": manifest.name,
             "model_version": str(manifest.version),
             "parameters": {
@@ -105,14 +54,80 @@ class TensorCodec:
                 "smallest_typicality": manifest.reference.smallest_typicality,
             },
         }
-        if isinstance(manifest.input, TextInput):
-            head["parameters"]["truncated_rows"] = self.altered
-        if self._id is not None:
-            head["id"] = self._id
-        yield orjson.dumps(head)[:-1] + b',"outputs":['
+        self.written_head = orjson.dumps(self.head)
+
+
+class TensorCodec:
+    """Reads one infer request and writes its answer.
+
+    Args:
+        tensors: of the model asked.
+        headers: the request's.
+    """
+
+    def __init__(self, tensors: Tensors, headers: Mapping[str, str]) -> None:
+        self.altered = 0
+        """rows that are not whole, once the request is read"""
+        self.heavy = tensors.reader.heavy
+        self._tensors = tensors
+        self._request_headers = headers
+        self._id: str | None = None
+        self._outputs: list[Answered] = []
+        self._headers = [JSON]
+
+    def read(self, body: bytes) -> NDArray[Any]:
+        """Return the rows of a request, as `Model.score` takes them.
+
+        Raises:
+            ServiceError: if the body, the input's name, datatype, shape or data, or an output's name is wrong.
+        """
+        reader, manifest = self._tensors.reader, self._tensors.manifest
+        json, binary, raw = split_body(body, self._request_headers)
+        request = InferRequest([], parameters={"binary_data_output": True}) if raw else read_request(json)
+        self._id = request.id
+        self._outputs = self._outputs_of(request)
+        if raw:
+            taken = reader.read_raw(binary)
+        else:
+            names, name = [tensor.name for tensor in request.inputs], reader.name
+            if names != [name]:
+                raise UnknownFeatureError(
+                    f"the inputs are {shown(', '.join(map(repr, names))) or 'none'} and the model takes one, {name!r}",
+                    field="inputs",
+                )
+            taken = reader.read(request.inputs[0], binary)
+        if not isinstance(manifest.input, TableInput) and Answered("sensitivity", binary=False) in self._outputs:
+            check_sensitivities(len(taken.rows), manifest.input)
+        if taken.altered is not None:
+            self.altered = int(np.count_nonzero(taken.altered))
+        return taken.rows
+
+    def write(self, scored: Scored, _name: str | None = None, /) -> Iterator[bytes]:
+        """Yield the answer: the outputs asked for, in row-major order, binary ones behind the JSON."""
+        scores = scored.scores
+        binary = [to_bytes(scores[name]) for name, as_bytes in self._outputs if as_bytes]
+        size = 0
+        for piece in in_pieces(self._json(scores)):
+            size += len(piece)
+            yield piece
+        if binary:
+            self._headers = [OCTETS, (LENGTH_HEADER.encode(), b"%d" % size)]
+            yield b"".join(binary)
+
+    def _json(self, scores: Scores) -> Iterator[bytes]:
+        """Yield the answer's JSON in parts, however small."""
+        written = self._tensors.written_head
+        if isinstance(self._tensors.manifest.input, TextInput) or self._id is not None:
+            head = dict(self._tensors.head)
+            if isinstance(self._tensors.manifest.input, TextInput):
+                head["parameters"] = head["parameters"] | {"truncated_rows": self.altered}
+            if self._id is not None:
+                head["id"] = self._id
+            written = orjson.dumps(head)
+        yield written[:-1] + b',"outputs":['
         for index, (name, as_bytes) in enumerate(self._outputs):
             values = scores[name]
-            output: dict[str, Any] = {"name": name, "shape": values.shape, "datatype": self._datatypes[name]}
+            output: dict[str, Any] = {"name": name, "shape": values.shape, "datatype": self._tensors.datatypes[name]}
             if as_bytes:
                 output["parameters"] = {"binary_data_size": values.nbytes}
             described = orjson.dumps(output)
@@ -122,7 +137,7 @@ class TensorCodec:
                 yield b"}"
         yield b"]}"
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> list[Header]:
         """Return the answer's headers."""
         return self._headers
 
@@ -131,9 +146,9 @@ class TensorCodec:
         all_binary = flag(request.parameters, "binary_data_output") or False
         answered: list[Answered] = []
         for output in request.outputs or ():
-            if output.name not in self._datatypes:
+            if output.name not in self._tensors.datatypes:
                 raise UnknownFeatureError(
-                    f"no output is called {shown(output.name)!r}; there are {', '.join(self._datatypes)}",
+                    f"no output is called {shown(output.name)!r}; there are {', '.join(self._tensors.datatypes)}",
                     field="outputs",
                 )
             if any(output.name == other.name for other in answered):
@@ -141,7 +156,7 @@ class TensorCodec:
                 raise MalformedRequestError(f"the output {output.name} is asked for twice", field="outputs")
             binary = flag(output.parameters, "binary_data")
             answered.append(Answered(output.name, all_binary if binary is None else binary))
-        return answered or [Answered(name, all_binary) for name in self._datatypes]
+        return answered or [Answered(name, all_binary) for name in self._tensors.datatypes]
 
 
 def _reader(model: Model, limits: RowLimits) -> TensorReader:

@@ -10,7 +10,9 @@ NOTHING = {"task": None, "levels": None, "types": (), "drop": (), "group": None,
 
 def test_a_file_says_what_flags_would_and_flags_come_first(tmp_path: Path) -> None:
     file = tmp_path / "options.toml"
-    file.write_text('task = "ordinal"\nlevels = ["low", "high"]\ndrop = ["id"]\ntime = "since"\n[types]\nzip = "category"\n')
+    file.write_text(
+        'task = "ordinal"\nlevels = ["low", "high"]\ndrop = ["id"]\ntime = "since"\n[types]\nzip = "category"\n'
+    )
     read = TableOptions.read(file)
     assert read == TableOptions("ordinal", ("low", "high"), {"zip": "category"}, ("id",), None, "since")
     assert read.but(**NOTHING) == read

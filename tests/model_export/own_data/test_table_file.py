@@ -104,7 +104,9 @@ def test_a_file_larger_than_memory_is_refused_before_it_is_read(
         frame.to_parquet(file)
     monkeypatch.setattr(memory, "available_bytes", lambda: 1e6)
     monkeypatch.setattr(table_file, "read_csv", lambda *_: pytest.fail("it was read"))
-    with pytest.raises(DataError, match=r"holds \d+ kB, which takes about .* MB of memory .* and 1 MB are free: give a"):
+    with pytest.raises(
+        DataError, match=r"holds \d+ kB, which takes about .* MB of memory .* and 1 MB are free: give a"
+    ):
         read_file(file)
 
 

@@ -23,7 +23,11 @@ def labels(*values: Any) -> "pd.Series[Any]":
         (labels("c", "a", "b"), "multiclass", ("a", "b", "c")),
         (labels("10", "9", "8"), "ordinal", ("8", "9", "10")),
         (labels(5, 3, 4, 1), "ordinal", ("1", "3", "4", "5")),
-        (pd.Series(pd.Categorical(labels("low", "high", "mid"), ["low", "mid", "high"], ordered=True)), "ordinal", None),
+        (
+            pd.Series(pd.Categorical(labels("low", "high", "mid"), ["low", "mid", "high"], ordered=True)),
+            "ordinal",
+            None,
+        ),
         (labels(*range(12)), "regression", ()),
         (labels(1.5, 2.0, 2.5), "regression", ()),
         (pd.Series(np.arange(ROWS) / 7), "regression", ()),
