@@ -9,7 +9,7 @@ import orjson
 from numpy.typing import NDArray
 
 from service.features import UNSEEN
-from service.inference.advice import ADVICE, advise
+from service.inference.advice import ADVICE, Adviser
 from service.inference.feeds import Rows
 from service.inference.model import Scores
 from service.inputs import CategoricalFeature, TableInput, TextInput
@@ -44,6 +44,7 @@ class PredictionRows:
 
     def __init__(self, manifest: Manifest, *, sensitivity: bool) -> None:
         self._manifest = manifest
+        self._advise = Adviser(manifest.reference.thresholds)
         self._numbers: list[str] = []
         features = manifest.input.features if isinstance(manifest.input, TableInput) else ()
         self._categorical = {
@@ -70,7 +71,7 @@ class PredictionRows:
         rows = len(scores["reliability"])
         parts = self._blank * rows
         choices: dict[str, Sequence[int]] = {
-            "advice": advise(scores["reliability"], self._manifest.reference.thresholds).tolist(),
+            "advice": self._advise(scores["reliability"]).tolist(),
             "strange": strange.tolist(),
         }
         if "label" in scores:
