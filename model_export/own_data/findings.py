@@ -114,7 +114,7 @@ def _outliers(plan: TablePlan) -> list[Finding]:
     for column in plan.used:
         if column.kind != "number":
             continue
-        values = plan.values[column.name][plan.parts.training]
+        values = plan.values[column.name]
         low, middle, high = np.nanquantile(values, [0.05, 0.5, 0.95])
         far = np.nanargmax(np.abs(values - middle))
         scales = [(values[far], low, middle, high)]
@@ -126,7 +126,7 @@ def _outliers(plan: TablePlan) -> list[Finding]:
                 Finding(
                     "outlier",
                     column.name,
-                    f"{column.name} is {values[far]:g} in row {plan.rows[plan.parts.training[far]]}, and "
+                    f"{column.name} is {values[far]:g} in row {plan.rows[far]}, and "
                     f"{low:g} to {high:g} in nine of ten: is that its unit?",
                 )
             )

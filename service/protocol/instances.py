@@ -90,6 +90,8 @@ class TableReader:
         check_count(len(instances), self._max_rows)
         values = [row if type(row) is list else msgspec.structs.astuple(row) for row in instances]
         width = len(self._table.features)
+        if self._table.ignored:
+            values = [value if type(value) is list else value[:width] for value in values]
         for row, value in enumerate(values):
             if len(value) != width:
                 raise next(self._faults(row, value))

@@ -35,8 +35,7 @@ class RecordReader(TableReader):
 
     def _rows(self, values: list[Any]) -> NDArray[np.float32]:
         rows = np.empty((len(values), len(self._readers)), np.float32)
-        # What follows the features in a row by name are the columns that the model does without.
-        for column, (read, cells) in enumerate(zip(self._readers, zip(*values, strict=False), strict=False)):
+        for column, (read, cells) in enumerate(zip(self._readers, zip(*values, strict=True), strict=True)):
             try:
                 rows[:, column] = [read(cell) for cell in cells]
             except (ValueError, TypeError, OverflowError):

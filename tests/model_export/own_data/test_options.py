@@ -1,11 +1,12 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from model_export.errors import DataError
 from model_export.own_data.options import TableOptions
 
-NOTHING = {"task": None, "levels": None, "types": (), "drop": (), "group": None, "time": None}
+NOTHING: dict[str, Any] = {"task": None, "levels": None, "types": (), "drop": (), "group": None, "time": None}
 
 
 def test_a_file_says_what_flags_would_and_flags_come_first(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_what_is_free_is_known_here() -> None:
 
 
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"n": [1, 2], "t": ["1", "2"], "b": [True, False], "d": pd.to_datetime(["2020-01-01", None])})
+    frame = pd.DataFrame({"n": [1, 2], "t": ["1", "2"], "b": [True, False], "d": pd.Timestamp("2020-01-01")})
     frame.to_parquet(tmp_path / "table")
     found = read_file(tmp_path / "table").frame
     assert [dtype.kind for dtype in (found["n"].dtype, found["b"].dtype, found["d"].dtype)] == ["i", "b", "M"]
