@@ -1,6 +1,6 @@
 """What will be learned from a table, to be looked at before it is."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from model_export.own_data.columns import ColumnPlan, plan_column
 from model_export.own_data.options import TableOptions
 from model_export.own_data.splits import Parts, check_classes, split_at_random, split_by_group, split_by_time
 from model_export.own_data.target import TargetPlan, plan_target
-from model_export.own_data.values import values_of
+from model_export.own_data.values import Kind, values_of
 from model_export.training.table import split_target
 
 
@@ -73,25 +73,27 @@ def plan_table(frame: pd.DataFrame, target: str, options: TableOptions, seed: in
         raise DataError(
             f"no row has a {target}: {'the table has no rows' if labels.empty else 'there is nothing to learn'}"
         )
+    labelled = np.flatnonzero(labels.notna())
     if len(unlabelled):
         notes.append(f"{len(unlabelled)} rows without a {target} are left out, row {unlabelled[0] + 1} the first")
-        table, labels = table[labels.notna()], labels.dropna()
-    rows = labels.index.to_numpy() + 1
-    planned = plan_target(target, labels, options.task, options.levels)
+    planned = plan_target(target, labels.dropna(), options.task, options.levels)
     columns = tuple(_plan(str(name), column, options) for name, column in table.items())
     used = [column for column in columns if column.used]
     if not used:
         raise DataError("no column is left to learn from: say of one what it is (type COLUMN=KIND)")
-    values = {column.name: values_of(column.name, table[column.name], column.kind) for column in used}  # type: ignore[arg-type]
-    parts = _split(table, planned, options, seed)
+    # Of all rows, so that a wrong value is named by its row in the file.
+    values = {column.name: values_of(column.name, table[column.name], cast("Kind", column.kind)) for column in used}
+    parts = _split(table.iloc[labelled], planned, options, seed)
     if planned.imbalanced:
         rare, common = (planned.classes[int(place(planned.counts))] for place in (np.argmin, np.argmax))
         notes.append(
             f"{rare} is rare beside {common} ({planned.counts.min():,} and {planned.counts.max():,} rows): every part "
             "of the split has its share of it, and rows are not weighted, so that probabilities stay those of the "
-            f"classes as they come; few rows will be labelled {rare}, so decide by its probability and by what mistakes cost"
+            f"classes as they come; few rows will be labelled {rare}, so decide by its probability and by what "
+            "mistakes cost"
         )
-    return TablePlan(columns, planned, parts, values, rows, tuple(notes))
+    of_labelled = {name: column[labelled] for name, column in values.items()}
+    return TablePlan(columns, planned, parts, of_labelled, labelled + 1, tuple(notes))
 
 
 def _plan(name: str, column: "pd.Series[Any]", options: TableOptions) -> ColumnPlan:
@@ -106,16 +108,19 @@ def _plan(name: str, column: "pd.Series[Any]", options: TableOptions) -> ColumnP
 
 def _split(table: pd.DataFrame, target: TargetPlan, options: TableOptions, seed: int) -> Parts:
     classes = None if target.task == "regression" else target.codes
-    if options.group is None and options.time is None:
+    by = options.group or options.time
+    if by is None:
         return split_at_random(len(table), classes, seed)
+    missing = table.index[table[by].isna()]
+    if len(missing):
+        raise DataError(f"{by} is missing in row {missing[0] + 1} ({len(missing)} in all), and rows are split by it")
     if options.group is not None:
         parts = split_by_group(table[options.group].to_numpy(object), options.group, seed)
     else:
-        name = str(options.time)
-        kind = plan_column(name, table[name]).kind
+        kind = plan_column(by, table[by]).kind
         if kind not in {"date", "number", "identifier"}:
-            raise DataError(f"{name} holds no dates or numbers to split the rows by, but a {kind}")
-        parts = split_by_time(values_of(name, table[name], "date" if kind == "date" else "number"), name)
+            raise DataError(f"{by} holds no dates or numbers to split the rows by, but a {kind}")
+        parts = split_by_time(values_of(by, table[by], "date" if kind == "date" else "number"), by)
     if classes is not None:
         check_classes(parts, classes, target.classes, target.name)
     return parts

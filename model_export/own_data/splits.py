@@ -50,17 +50,14 @@ def split_by_group(groups: NDArray[Any], name: str, seed: int) -> Parts:
     """Return parts no two of which share a group: what holds of them holds of groups never seen.
 
     Args:
-        groups: of each row [N].
+        groups: of each row [N], none missing.
         name: of the column.
         seed: of the draw.
 
     Raises:
-        DataError: if a row has no group, or there are too few rows or groups.
+        DataError: if there are too few rows or groups.
     """
     _check_enough(len(groups))
-    missing = np.flatnonzero(pd.isna(groups))
-    if len(missing):
-        raise DataError(f"{name} is missing in row {missing[0] + 1} ({len(missing)} in all): give every row its group")
     codes, found = pd.factorize(groups)
     if len(found) < 5:
         raise DataError(f"{name} has {len(found)} groups, and at least 5 are needed to be split into three parts")
@@ -75,16 +72,13 @@ def split_by_time(days: NDArray[np.float64], name: str) -> Parts:
     """Return the oldest rows to train on, newer ones to calibrate with, and the newest to test on.
 
     Args:
-        days: of each row [N], or any number that rises with time.
+        days: of each row [N], none missing, or any number that rises with time.
         name: of the column.
 
     Raises:
-        DataError: if a row has no time, or there are too few rows.
+        DataError: if there are too few rows.
     """
     _check_enough(len(days))
-    missing = np.flatnonzero(np.isnan(days))
-    if len(missing):
-        raise DataError(f"{name} is missing in row {missing[0] + 1} ({len(missing)} in all): give every row its time")
     order = np.argsort(days, kind="stable")
     first = round(len(days) * (1 - TEST_SHARE - CALIBRATION_SHARE))
     second = round(len(days) * (1 - TEST_SHARE))

@@ -1,5 +1,6 @@
 """Reading a table from a CSV or Parquet file, or saying what keeps it from being read."""
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ MOST_COLUMNS = 5_000
 """A table of more is almost surely another thing, and a network of dense layers is none for it."""
 
 _PARQUET = b"PAR1"
+_INDEX = re.compile(r"__index_level_\d+__")
 
 
 class FileTable(NamedTuple):
@@ -96,7 +98,8 @@ def _read_parquet(file: Path) -> FileTable:
                     f"column {field.name!r} of {file} holds {field.type}, which is no single value: take it out, or "
                     "give its parts as columns"
                 )
-        frame = contents.read().to_pandas(ignore_metadata=True)
+        # What pandas numbered its rows by is no column of the table.
+        frame = contents.read([name for name in names if not _INDEX.fullmatch(name)]).to_pandas(ignore_metadata=True)
     except pa.ArrowException as error:
         raise DataError(f"{file} begins as a Parquet file and cannot be read as one: {error}") from error
     except OSError as error:

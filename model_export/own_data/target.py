@@ -51,7 +51,7 @@ def plan_target(name: str, column: "pd.Series[Any]", task: Task | None, levels: 
 
     Args:
         name: of the column.
-        column: the labels [N].
+        column: the labels [N], indexed by their rows counted from 0.
         task: what someone says it is, not to be found out.
         levels: the classes of an ordinal task in rising order; of no use where they are numbers.
 
@@ -68,11 +68,15 @@ def plan_target(name: str, column: "pd.Series[Any]", task: Task | None, levels: 
     if found == "regression":
         if not numeric:
             row = int(np.flatnonzero(numbers.isna())[0])
-            raise DataError(f"a regression wants numbers, and {name} is {texts.iloc[row]!r} in row {row + 1}")
+            raise DataError(
+                f"a regression wants numbers, and {name} is {texts.iloc[row]!r} in row {column.index[row] + 1}"
+            )
         values = numbers.to_numpy(np.float64)
         if not np.isfinite(values).all():
             row = int(np.flatnonzero(~np.isfinite(values))[0])
-            raise DataError(f"{name} is {texts.iloc[row]} in row {row + 1}: correct it, or take the row out")
+            raise DataError(
+                f"{name} is {texts.iloc[row]} in row {column.index[row] + 1}: correct it, or take the row out"
+            )
         return TargetPlan(name, found, why, (), values)
     if distinct == len(texts):
         raise DataError(

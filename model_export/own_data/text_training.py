@@ -20,7 +20,7 @@ from model_export.text.tokens import LabelledTokens, tokenize
 from service.manifest import Training
 
 _MAX_TOKENS = 128
-"""A text of more is cut."""
+"""A text of more is cut, or of more than the encoder has positions for."""
 
 
 def texts_alone(plan: TablePlan) -> bool:
@@ -65,7 +65,7 @@ def export_texts(
     if lacking:
         raise DataError(f"{column.name} is missing in row {lacking[0]} ({len(lacking)} in all): take such rows out")
     loaded = load_encoder(encoder or minilm_folder(), "mean", None if encoder else NAME)
-    graph = export_encoder(loaded, _MAX_TOKENS)
+    graph = export_encoder(loaded, min(_MAX_TOKENS, loaded.longest))
     parts = [_tokens(plan, texts[part].tolist(), part, graph) for part in plan.parts[:3]]
     training, calibration, test = parts
     # Embeddings have no sharp features: the start that did best on the validation sentences of SST-5.

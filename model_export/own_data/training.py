@@ -18,6 +18,7 @@ from model_export.graph.regression.calibration import Measured, Target
 from model_export.graph.version_folder import free_version, next_version
 from model_export.own_data.encoder import TableEncoder
 from model_export.own_data.findings import Finding, look_for_trouble
+from model_export.own_data.memory import COLUMNS_FACTOR, check_fits
 from model_export.own_data.options import TableOptions
 from model_export.own_data.plan import TablePlan, plan_table
 from model_export.training import ChainzRuleClassifier, ChainzRuleOrdinalClassifier, ChainzRuleRegressor
@@ -161,6 +162,8 @@ def train_plan(plan: TablePlan, *, estimator: Any = None, seed: int = 0, progres
     parts = plan.parts
     encoder = TableEncoder.fit(plan.used, plan.at(parts.training))
     rows = encoder.rows(plan.values)
+    width = len(encoder.expansion().owners)
+    check_fits("the table with a column for each common category", 8.0 * rows.shape[0] * width, COLUMNS_FACTOR)
     columns = _settled(encoder.expand(rows[parts.training]))
     fitted = clone(estimator) if estimator is not None else usual_estimator(plan, len(columns))
     fitted.set_params(random_state=seed, progress=progress)

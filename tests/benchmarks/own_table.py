@@ -1,7 +1,7 @@
 """How long it takes from a file of 10,000 rows and 20 columns to an endpoint that answers.
 
-The generated table has numbers, wide amounts, categories of 5 to 80 values, a truth value, dates and missing values. Each
-stage is timed once, as a user would meet it, on as many cores as the machine gives; the server is a process of its own.
+The generated table has numbers, wide amounts, categories of 4 to 80 values, a truth value, dates and missing values.
+Each stage is timed once, on as many cores as the machine gives; the server is a process of its own.
 
     python -m tests.benchmarks.own_table [ROWS]
 """
@@ -86,9 +86,8 @@ def main(rows: int) -> None:
         finally:
             server.terminate()
             server.wait()
-        print(
-            f"{rows:,} rows × {frame.shape[1]} columns, {file.stat().st_size / 1e6:.1f} MB of CSV, {os.cpu_count()} cores"
-        )
+        size = file.stat().st_size / 1e6
+        print(f"{rows:,} rows × {frame.shape[1]} columns, {size:.1f} MB of CSV, {os.cpu_count()} cores")
         print(f"file to version folder   {trained - began:6.1f} s")
         print(f"start to first answer    {served - trained:6.1f} s")
         print(f"file to served endpoint  {served - began:6.1f} s")

@@ -1,7 +1,8 @@
 """What weighting a rare class in training does to probabilities, its logits put back to the classes' own frequencies.
 
-Weighted cross-entropy fits p(c | x) w_c over its sum, so that taking log w_c from each logit gives p(c | x) again (Elkan,
-"The foundations of cost-sensitive learning", 2001). "balanced" weighs each class alike, "root" by the root of that. On
+Weighted cross-entropy fits p(c | x) w_c over its sum, so that taking log w_c from each logit gives p(c | x) again
+(Elkan, "The foundations of cost-sensitive learning", 2001).
+"balanced" weighs each class alike, "root" by the root of that. On
 generated tables (scikit-learn's make_classification) with 3 and 1 % of the rarer class; 6,000 rows to train on, as many
 to test on.
 
@@ -71,11 +72,10 @@ def main() -> None:
             for name, power in (("none", 0.0), ("root", 0.5), ("balanced", 1.0)):
                 model = Weighted(power, **settings).fit(rows[:ROWS], labels[:ROWS])
                 found, truth = model.predict_proba(rows[ROWS:])[:, 1].astype(float), labels[ROWS:]
-                print(
-                    f"{share:5.2f}  {seed:4}  {name:9}  {log_loss(truth, found):8.4f}  {roc_auc_score(truth, found):.3f}"
-                    f"  {average_precision_score(truth, found):17.3f}  {found.mean():16.4f}  {truth.mean():8.4f}",
-                    flush=True,
-                )
+                measured = f"{log_loss(truth, found):8.4f}  {roc_auc_score(truth, found):.3f}"
+                precision = average_precision_score(truth, found)
+                means = f"{found.mean():16.4f}  {truth.mean():8.4f}"
+                print(f"{share:5.2f}  {seed:4}  {name:9}  {measured}  {precision:17.3f}  {means}", flush=True)
 
 
 if __name__ == "__main__":

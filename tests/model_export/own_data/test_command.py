@@ -153,7 +153,7 @@ def test_a_folder_of_pictures_becomes_an_image_model(tmp_path: Path, monkeypatch
         (["--target", "paid", "--type", "city"], "--type city says no kind"),
         (["--target", "paid", "--type", "city=number"], "column 'city' holds 'Rome' in row"),
         (["--target", "paid", "--group", "city"], "city has 3 groups, and at least 5 are needed"),
-        (["--target", "paid", "--time", "grade"], "grade holds no dates or numbers to split the rows by"),
+        (["--target", "paid", "--time", "city"], "city holds no dates or numbers to split the rows by"),
         (["--target", "paid", "--options", "nowhere.toml"], "the options nowhere.toml cannot be read"),
         (["--target", "paid", "--name", "my model"], "'my model' cannot be a model's name"),
         (["--target", "paid", "--int8"], "--data takes no built-in task"),

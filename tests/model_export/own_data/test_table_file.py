@@ -110,6 +110,11 @@ def test_a_file_larger_than_memory_is_refused_before_it_is_read(
         read_file(file)
 
 
+def test_an_index_that_pandas_kept_is_no_column(tmp_path: Path) -> None:
+    pd.DataFrame({"a": [1, 2]}, index=[7, 3]).to_parquet(tmp_path / "table.parquet")
+    assert list(read_file(tmp_path / "table.parquet").frame.columns) == ["a"]
+
+
 def test_what_is_free_is_known_here() -> None:
     free = memory.available_bytes()
     assert free is None or free > 1e6

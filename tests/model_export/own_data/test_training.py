@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from model_export.errors import DataError
 from model_export.graph.folder_check import check_folder
+from model_export.own_data import memory
 from model_export.own_data.options import TableOptions
 from model_export.own_data.plan import plan_table
 from model_export.own_data.training import train_plan, train_table, usual_estimator
@@ -110,6 +111,18 @@ def test_the_column_that_rows_are_split_by_is_not_learned_from(by: str) -> None:
     assert not set(values[plan.parts.training]) & set(values[plan.parts.test])
 
 
+def test_rows_are_named_as_they_stand_in_the_file_whatever_is_left_out() -> None:
+    frame = make_loans(300, seed=12)
+    frame.loc[2, "paid"] = None
+    late = frame.copy()
+    late.loc[9, "amount"] = np.inf
+    with pytest.raises(DataError, match="column 'amount' holds inf in row 10, which is infinite"):
+        plan_table(late, "paid", TableOptions(), 0)
+    late = frame.assign(since=frame["since"].mask(np.arange(300) == 9))
+    with pytest.raises(DataError, match=r"since is missing in row 10 \(1 in all\), and rows are split by it"):
+        plan_table(late, "paid", TableOptions(time="since"), 0)
+
+
 def test_what_someone_says_of_a_column_is_taken() -> None:
     options = TableOptions(types={"number": "number"}, drop=("city",))
     plan = plan_table(make_loans(200, seed=5), "paid", options, 0)
@@ -178,6 +191,15 @@ def test_unseen_categories_in_held_out_rows_are_no_false_alarms() -> None:
     ).scorer
     typicality = scorer(torch.from_numpy(data.test.rows)).typicality
     assert (typicality < 0.05).double().mean() < 0.12
+
+
+def test_categories_that_would_not_fit_into_memory_are_refused_before_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = plan_table(make_loans(200, seed=13), "paid", TableOptions(), 0)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 1e5)
+    with pytest.raises(DataError, match="a column for each common category holds 28.8 kB, which takes about 173 kB"):
+        train_plan(plan)
 
 
 def test_texts_beside_others_are_refused_with_what_to_do() -> None:
