@@ -16,8 +16,8 @@ KEPT_ROWS = 100
 ROWS_OF_A_REQUEST = 5
 """At most so many of one request are kept, so that one bad batch does not wash the others away."""
 
-SIGNALS = ("reliability", "typicality", "tail_ratio", "boundary_distance")
-"""The outputs that are kept of a row."""
+SIGNALS = ("reliability", "typicality", "tail_ratio")
+"""The outputs that are kept of a row of any model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ class RecentRows:
                 version=str(manifest.version),
                 label=manifest.classes[scores["label"][row]] if "label" in scores else None,
                 value=scores["value"][row] if "value" in scores else None,
-                **{signal: scores[signal][row] if signal in scores else None for signal in SIGNALS},
+                **{signal: scores[signal][row] for signal in SIGNALS},
+                boundary_distance=scores["boundary_distance"][row] if "boundary_distance" in scores else None,
             )
             for row in found[::-1].tolist()
         )
