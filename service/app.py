@@ -13,8 +13,7 @@ from starlette.types import ASGIApp
 
 from service import __version__
 from service.core import Core, follow_repository
-from service.monitoring.context import RequestContext
-from service.monitoring.middleware import RequestMetrics
+from service.monitoring.middleware import RequestFrame
 from service.protocol import documentation
 from service.protocol.authentication import Authentication, Keys
 from service.protocol.direct import DirectRoutes
@@ -114,7 +113,6 @@ def create_app(core: Core, member: Member | None = None) -> ASGIApp:
             allow_headers=["*"],
             expose_headers=["x-request-id", PREDICTION_ID_HEADER, "retry-after", "inference-header-content-length"],
         )
-    stack = RequestMetrics(stack, core.metrics)
     if settings.traces:
         # Not imported for nothing, and not there without the extra.
         from service.monitoring.traces import RequestTraces, make_provider  # noqa: PLC0415
@@ -122,4 +120,4 @@ def create_app(core: Core, member: Member | None = None) -> ASGIApp:
         provider = make_provider()
         at_the_end.append(provider.shutdown)
         stack = RequestTraces(stack, provider)
-    return RequestContext(stack, draining=lambda: core.health.draining)
+    return RequestFrame(stack, core.metrics, draining=lambda: core.health.draining)

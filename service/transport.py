@@ -66,6 +66,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """of a head, and then of the trailer fields after its body"""
         self._framing_bytes = 0
         """of a body, less what its content takes"""
+        self._piece_bytes = 0
+        """of what came last"""
         self._mixed = False
         """Whether a head began or ended within what came last, beside something else."""
         self._timer: asyncio.TimerHandle | None = None
@@ -96,10 +98,10 @@ class BoundedProtocol(HttpToolsProtocol):
         """Take what came, unless it makes the head too large."""
         if self._refusal is not None:
             return
-        if self._at is not _At.BODY:
-            self._start_timer(self.bounds.receive_seconds)
-        self._mixed = False
+        between, self._mixed, self._piece_bytes = self._at is not _At.BODY, False, len(data)
         super().data_received(data)
+        if between and not self._mixed:
+            self._start_timer(self.bounds.receive_seconds)  # a request that comes whole needs none
         if self._at is _At.HEAD and self._refusal is None:
             self._start_timer(self.bounds.receive_seconds)
             # Beside its beginning there may stand the end of another request: that piece is counted when it is whole.
@@ -132,13 +134,15 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._refusal is not None:
             return
         self._stop_timer()
-        names = {name for name, _ in self.headers}
+        most = self.bounds.max_header_bytes
         if (
-            len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-            > self.bounds.max_header_bytes
+            self._head_bytes + self._piece_bytes > most
+            and len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > most
         ):
             self._refuse(self._too_large())
-        elif self.parser.should_upgrade() and names & {b"content-length", b"transfer-encoding"}:
+        elif self.parser.should_upgrade() and any(
+            name in {b"content-length", b"transfer-encoding"} for name, _ in self.headers
+        ):
             # The parser takes what follows such a head for another protocol, not for a body.
             self._refuse(MalformedRequestError("a body cannot come with an upgrade: send it as plain HTTP/1.1"))
         elif len(self.pipeline) >= _MOST_PIPELINED:
@@ -229,9 +233,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _await_reading(self) -> None:
         self._unread_bytes = self.transport.get_write_buffer_size()
+        if not self._unread_bytes:
+            return
         self._unread_since = self.loop.time()
         # A timer that runs is not put off with every answer, which would cost more: when it is due, it finds out.
-        if self._unread_bytes and self._unread_timer is None:
+        if self._unread_timer is None:
             self._unread_timer = self.loop.call_later(self.bounds.receive_seconds, self._is_unread)
 
     def _is_unread(self) -> None:

@@ -9,16 +9,26 @@ ADVICE = ("reject", "review", "accept")
 """In the order of rising reliability."""
 
 
-def advise(reliability: NDArray[np.float32], thresholds: Thresholds) -> NDArray[np.int64]:
-    """Return indices in `ADVICE` [N]: of accept at or above the level `review`, of review at or above `reject`.
+class Adviser:
+    """Advises by a model's levels.
 
-    A level that is null is one that no row can meet, and a reliability that is NaN meets none.
+    Args:
+        thresholds: the levels; one that is null is one that no row can meet.
     """
-    accept = np.inf if thresholds.review.score is None else thresholds.review.score
-    look = np.inf if thresholds.reject.score is None else thresholds.reject.score
-    # In the scores' own precision, so that a row at a level meets it.
-    accept, look = np.array([accept, look], dtype=reliability.dtype)
-    return np.where(reliability >= accept, 2, reliability >= look)
+
+    def __init__(self, thresholds: Thresholds) -> None:
+        levels = (np.inf if level.score is None else level.score for level in (thresholds.review, thresholds.reject))
+        # In the scores' own precision, so that a row at a level meets it.
+        self._accept, self._review = np.array([*levels], np.float32)
+        self._review = min(self._review, self._accept)
+
+    def __call__(self, reliability: NDArray[np.float32]) -> NDArray[np.int8]:
+        """Return indices in `ADVICE` [N]: of accept at or above the level `review`, of review at or above `reject`.
+
+        A reliability that is NaN meets no level.
+        """
+        advice: NDArray[np.int8] = np.add(reliability >= self._review, reliability >= self._accept, dtype=np.int8)
+        return advice
 
 
 def strange(typicality: NDArray[np.float32], level: OutOfDistribution) -> NDArray[np.bool_]:

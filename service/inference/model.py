@@ -92,7 +92,7 @@ class Model:
         """
         outputs = self._feed.run(self._session, self._outputs, rows)
         for name, values in zip(self._outputs, outputs, strict=True):
-            if not np.isfinite(values).all():
+            if np.count_nonzero(np.isfinite(values)) != values.size:
                 raise NonFiniteOutputError(
                     f"{self.manifest.name} version {self.manifest.version} answered with a {name} that is not finite: "
                     "report these rows to whoever made the model"

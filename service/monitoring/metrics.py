@@ -1,8 +1,9 @@
 """Every metric of the service."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
+import numpy as np
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -11,6 +12,8 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from service.errors import ERROR_CODES, ServiceError
 from service.inference.engine import Engine
@@ -18,7 +21,7 @@ from service.inference.jobs import Dispatch
 from service.inference.model import Model
 from service.inference.repository import Repository
 from service.manifest import MODEL_FILE
-from service.monitoring.array_histogram import ArrayHistogram, ArrayHistogramChild
+from service.monitoring.array_histogram import ArrayHistogram
 from service.monitoring.bounds import ROWS_BOUNDS, SECONDS_BOUNDS, SHARE_BOUNDS, TAIL_RATIO_BOUNDS
 from service.monitoring.feature_counts import Counted, FeatureCounts
 from service.monitoring.model_metrics import ModelMetrics
@@ -30,11 +33,30 @@ STATUSES = {"GET": ("200", "500", "503"), "POST": ("200", "400", "500", "503")}
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
+_MOST_HELD = 1024
+"""Requests that are counted together, which takes a tenth of the time of counting each by itself."""
+
+
+class _Before(Collector):
+    """Calls `act` before the collectors after it are asked, and has nothing to show itself."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act = act
+
+    def describe(self) -> Iterator[Metric]:
+        yield from ()
+
+    def collect(self) -> Iterator[Metric]:
+        self._act()
+        yield from ()
+
+
 class Metrics:
     """The registry and all that is in it. `model` and `version` label only what the repository holds."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(_Before(self._count_held))
         ProcessCollector(registry=self.registry)
         model = ("model", "version")
         self.requests = Counter(
@@ -180,7 +202,8 @@ class Metrics:
             ),
         )
         self._by_model: dict[tuple[str, int], ModelMetrics] = {}
-        self._answered: dict[tuple[str, str, int], tuple[Counter, ArrayHistogramChild]] = {}
+        self._answered: dict[tuple[str, str, int], list[float]] = {}
+        """seconds of requests not counted yet, by route, method and status"""
 
     def watch(self, engine: Engine) -> None:
         """Read the queue of `engine` at every scrape."""
@@ -233,14 +256,12 @@ class Metrics:
 
     def record_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count and time a request that was answered; all but `seconds` are labels, and none may be a client's text."""
-        key = (route, method, status)
-        found = self._answered.get(key)
-        if found is None:
-            found = self.requests.labels(route, method, str(status)), self.request_seconds.labels(route, method)
-            self._answered[key] = found
-        count, duration = found
-        count.inc()
-        duration.observe_one(seconds)
+        held = self._answered.get((route, method, status))
+        if held is None:
+            held = self._answered[route, method, status] = []
+        held.append(seconds)
+        if len(held) >= _MOST_HELD:
+            self._count_held()
 
     def record_error(self, error: ServiceError) -> None:
         """Count a request that was refused or failed."""
@@ -249,6 +270,15 @@ class Metrics:
     def record_batch(self, dispatch: Dispatch) -> None:
         """Count a run of the engine."""
         self.of(dispatch.model).record_batch(dispatch)
+
+    def _count_held(self) -> None:
+        """Count what waits to be counted; at every scrape before anything is shown."""
+        for (route, method, status), seconds in self._answered.items():
+            self.requests.labels(route, method, str(status)).inc(len(seconds))
+            self.request_seconds.labels(route, method).observe(np.array(seconds, np.float32))
+        self._answered.clear()
+        for model in self._by_model.values():
+            model.count_held()
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus's text format."""

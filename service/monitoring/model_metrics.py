@@ -1,7 +1,6 @@
 """One model version's metrics."""
 
 from bisect import bisect_right
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -13,10 +12,15 @@ from service.inputs import Input, TableInput
 from service.manifest import Manifest
 from service.monitoring.bounds import BAND_EDGES, BANDS
 from service.monitoring.feature_counts import FeatureTally
-from service.monitoring.prediction import STAGES
+from service.monitoring.prediction import Stages
 
 if TYPE_CHECKING:
     from service.monitoring.metrics import Metrics
+
+_MOST_HELD = 256
+"""Rows, or requests, that are counted together: for each run by itself, counting takes as long as the run."""
+
+_COUNTED = ("reliability", "typicality", "tail_ratio")
 
 OUTCOMES = ("confirmed", "wrong")
 """Of an answer, once the truth is told."""
@@ -31,6 +35,9 @@ class ModelMetrics:
     def __init__(self, metrics: "Metrics", manifest: Manifest) -> None:
         self._metrics = metrics
         self._labels = labels = (manifest.name, str(manifest.version))
+        self._held: list[tuple[NDArray[Any], Scores]] = []
+        self._held_rows = 0
+        self._held_stages: list[Stages] = []
         self.take(manifest.input)
         self._altered_rows = metrics.altered_rows.labels(*labels)
         self._rows = metrics.rows.labels(*labels)
@@ -38,7 +45,7 @@ class ModelMetrics:
         self._reliability = metrics.reliability.labels(*labels)
         self._typicality = metrics.typicality.labels(*labels)
         self._tail_ratio = metrics.tail_ratio.labels(*labels)
-        self._stages = {stage: metrics.stage_seconds.labels(*labels, stage) for stage in STAGES}
+        self._stages = [metrics.stage_seconds.labels(*labels, stage) for stage in Stages._fields]
         self._non_finite = metrics.non_finite.labels(*labels)
         self._told = {
             (band, outcome): metrics.feedback_rows.labels(*labels, band, outcome)
@@ -51,18 +58,35 @@ class ModelMetrics:
 
     def take(self, taken: Input) -> None:
         """Count rows of this kind from now on: of a table by its features."""
+        self.count_held()
         self.taken = taken
         self._features: FeatureTally | None = None
         if isinstance(taken, TableInput):
             self._features = self._metrics.features.labels(*self._labels, table=taken)
 
     def record(self, rows: NDArray[Any], scores: Scores) -> None:
-        """Count what was run.
+        """Count what was run, by itself where it is much, else together with others, before anyone can see it.
 
         Args:
             rows: as they were sent; of a table [N, features], NaN where a value is missing.
             scores: their scores.
         """
+        self._held.append((rows, scores))
+        self._held_rows += len(rows)
+        if self._held_rows >= _MOST_HELD:
+            self.count_held()
+
+    def count_held(self) -> None:
+        """Count what waits to be counted."""
+        if self._held_stages:
+            stages, self._held_stages = np.array(self._held_stages, np.float32).T, []
+            for histogram, seconds in zip(self._stages, stages, strict=True):
+                histogram.observe(seconds)
+        if not self._held:
+            return
+        held, self._held, self._held_rows = self._held, [], 0
+        rows = np.concatenate([rows for rows, _ in held]) if len(held) > 1 else held[0][0]
+        scores = {name: np.concatenate([scores[name] for _, scores in held]) for name in _COUNTED}
         if self._features is not None:
             self._features.observe(rows)
         self._rows.inc(len(rows))
@@ -82,7 +106,7 @@ class ModelMetrics:
             metrics.feedback_rows.remove(*labels, *key)
         for band in BANDS:
             metrics.feedback_expected_errors.remove(*labels, band)
-        for stage in self._stages:
+        for stage in Stages._fields:
             metrics.stage_seconds.remove(*labels, stage)
         for reason in self._batches:
             metrics.batches.remove(*labels, reason)
@@ -106,7 +130,8 @@ class ModelMetrics:
         self._told[band, "confirmed" if confirmed else "wrong"].inc()
         self._told_expected_errors[band].inc(max(1 - reliability, 0.0))
 
-    def record_stages(self, seconds: Mapping[str, float]) -> None:
-        """Time each of `STAGES` of a request."""
-        for stage, duration in seconds.items():
-            self._stages[stage].observe_one(duration)
+    def record_stages(self, seconds: Stages) -> None:
+        """Time the stages of a request."""
+        self._held_stages.append(seconds)
+        if len(self._held_stages) >= _MOST_HELD:
+            self.count_held()

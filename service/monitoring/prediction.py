@@ -1,9 +1,17 @@
 """What is known of a request for a prediction, for those who tell of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
-STAGES = ("decode", "queue", "run", "encode")
-"""Of a prediction request, in order."""
+
+class Stages(NamedTuple):
+    """Seconds of a prediction request's stages, in order."""
+
+    decode: float
+    queue: float
+    run: float
+    encode: float
+
 
 PREDICTION_KEY = "chainzrule.prediction"
 """Where a request's scope holds it."""
@@ -20,5 +28,7 @@ class Prediction:
     ended: float | None = None
     """when its answer was written"""
     rows: int | None = None
-    stages: dict[str, float] = field(default_factory=dict)
-    """seconds by `STAGES`, as far as it came"""
+    decode: float | None = None
+    """seconds that took"""
+    stages: Stages | None = None
+    """once it is answered"""

@@ -16,8 +16,8 @@ KEPT_ROWS = 100
 ROWS_OF_A_REQUEST = 5
 """At most so many of one request are kept, so that one bad batch does not wash the others away."""
 
-SIGNALS = ("reliability", "typicality", "tail_ratio")
-"""The outputs that are kept of a row of any model."""
+SIGNALS = ("reliability", "typicality", "tail_ratio", "boundary_distance")
+"""The outputs that are kept of a row; a regression has no boundary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class AtypicalRow:
     reliability: np.float32
     typicality: np.float32
     tail_ratio: np.float32
-    boundary_distance: np.float32 | None
+    boundary_distance: np.float32 | None = None
     """None of a regression"""
 
 
@@ -68,8 +68,7 @@ class RecentRows:
                 version=str(manifest.version),
                 label=manifest.classes[scores["label"][row]] if "label" in scores else None,
                 value=scores["value"][row] if "value" in scores else None,
-                **{signal: scores[signal][row] for signal in SIGNALS},
-                boundary_distance=scores["boundary_distance"][row] if "boundary_distance" in scores else None,
+                **{signal: scores[signal][row] for signal in SIGNALS if signal in scores},
             )
             for row in found[::-1].tolist()
         )

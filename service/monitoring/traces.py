@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service import __version__
 from service.monitoring.context import current_request
 from service.monitoring.middleware import UNMATCHED, method_of, route_of
-from service.monitoring.prediction import PREDICTION_KEY, STAGES, Prediction
+from service.monitoring.prediction import PREDICTION_KEY, Prediction
 from service.protocol.authentication import HEALTH_PREFIX, METRICS_PATH
 from service.protocol.error_responses import CODE_KEY, FAILURE_KEY
 
@@ -121,13 +121,15 @@ def _named(scope: Scope) -> str:
 def _timeline(prediction: Prediction) -> Iterator[tuple[str, float, float]]:
     """Yield every stage that a prediction came through, its start and its length."""
     start = prediction.began
-    for stage in STAGES:
-        if (seconds := prediction.stages.get(stage)) is not None:
-            if stage == STAGES[-1] and prediction.ended is not None:
-                # The answer waited for the event loop before it was written.
-                start = prediction.ended - seconds
-            yield stage, start, seconds
-            start += seconds
+    stages = {} if prediction.decode is None else {"decode": prediction.decode}
+    if prediction.stages is not None:
+        stages = prediction.stages._asdict()
+    for stage, seconds in stages.items():
+        if stage == "encode" and prediction.ended is not None:
+            # The answer waited for the event loop before it was written.
+            start = prediction.ended - seconds
+        yield stage, start, seconds
+        start += seconds
 
 
 def _request_attributes(scope: Scope) -> Iterator[tuple[str, str | int]]:

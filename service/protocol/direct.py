@@ -10,8 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.errors import ServiceError
 from service.protocol.error_responses import ErrorAnswers
 
-Handler = Callable[[Scope, Receive, str, str | None], Awaitable[Response]]
-"""Answers a request for a prediction of the model of this name, and version if one is named."""
+Handler = Callable[..., Awaitable[Response]]
+"""Answers a request, given its scope, where its body comes from, and the parameters in its path."""
 
 
 class _Route(NamedTuple):
@@ -25,7 +25,7 @@ class DirectRoutes:
 
     Args:
         app: FastAPI's part; it has the same routes, for its description of them.
-        routes: handlers by path template, with the parameter `name` and perhaps `version`.
+        routes: handlers by path template.
         answers: how errors are answered.
     """
 
@@ -41,7 +41,7 @@ class DirectRoutes:
                 if found := pattern.match(scope["path"]):
                     scope["route"] = route
                     try:
-                        response = await route.handler(scope, receive, found["name"], found.groupdict().get("version"))
+                        response = await route.handler(scope, receive, *found.groups())
                     except ServiceError as error:
                         response = self._answers.refuse(scope, error)
                     await response(scope, receive, send)

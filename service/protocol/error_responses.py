@@ -9,11 +9,11 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service import errors
 from service.monitoring.metrics import Metrics
-from service.monitoring.middleware import route_of
+from service.monitoring.middleware import STARTED_KEY, route_of
 
 _log = logging.getLogger(__name__)
 
@@ -154,20 +154,13 @@ class Failures:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, send)
         except Exception as failure:
             scope[FAILURE_KEY] = failure
             _log.exception("request failed", extra={"route": route_of(scope)})
             answer = self._answers.answer(scope, errors.ServiceError("the service failed; its log has the reason"))
-            if started:
+            if scope.get(STARTED_KEY):
                 # Half an answer is out: only a broken connection can tell the client.
                 raise
             await answer(scope, receive, send)

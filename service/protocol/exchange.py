@@ -20,7 +20,7 @@ from service.inference.model import Model
 from service.inputs import Input
 from service.monitoring.feedback import Feedback
 from service.monitoring.metrics import Metrics
-from service.monitoring.prediction import PREDICTION_KEY, Prediction
+from service.monitoring.prediction import PREDICTION_KEY, Prediction, Stages
 from service.monitoring.recent import RecentRows
 from service.protocol.answer import Answer, Header
 from service.protocol.body import read_body
@@ -125,7 +125,7 @@ class Exchange:
                 rows = codec.read(body)
                 decode = perf_counter() - started
                 loop_time.spend(decode)
-            told.rows, told.stages["decode"] = len(rows), decode
+            told.rows, told.decode = len(rows), decode
             with held:
                 outcome = self._engine.submit(model, rows, began)
                 try:
@@ -138,7 +138,16 @@ class Exchange:
                     raise
                 name = self._feedback.name(scored.number)
                 content, encode = await self._write(codec, scored, name)
-            return self._close(codec, scored, told, name, content, encode)
+            ended, ran = perf_counter(), scored.run.seconds
+            told.ended, told.stages = ended, Stages(decode, ended - arrived - decode - ran - encode, ran, encode)
+            self._record(codec, scored, told.stages)
+            headers = codec.headers()
+            if name is not None:
+                headers.append((_PREDICTION_ID, name.encode()))
+            if self._server_timing:
+                timing = (f"{stage};dur={1000 * took:.3f}" for stage, took in told.stages._asdict().items())
+                headers.append((b"server-timing", ", ".join(timing).encode()))
+            return Answer(content, headers)
         finally:
             loop_time.leave()
 
@@ -159,28 +168,15 @@ class Exchange:
             started = perf_counter()
         return b"".join(pieces), took
 
-    def _close(
-        self, codec: Codec, scored: Scored, told: Prediction, name: str | None, content: bytes, encode: float
-    ) -> Answer:
-        """Return the answer, after it is recorded."""
-        told.ended = perf_counter()
-        decode, ran = told.stages["decode"], scored.run.seconds
-        queue = told.ended - told.began - decode - ran - encode
-        told.stages |= {"queue": queue, "run": ran, "encode": encode}
-        self._loop_time.learn(encode if codec.heavy else decode + encode)
+    def _record(self, codec: Codec, scored: Scored, stages: Stages) -> None:
+        """Record a request that is answered."""
+        self._loop_time.learn(stages.encode if codec.heavy else stages.decode + stages.encode)
         recorded = self._metrics.of(scored.run.model)
-        recorded.record_stages(told.stages)
+        recorded.record_stages(stages)
         if codec.altered:
             recorded.record_altered(codec.altered)
         if scored.run.any_strange:
             self._recent.record(scored)
-        headers = codec.headers()
-        if name is not None:
-            headers.append((_PREDICTION_ID, name.encode()))
-        if self._server_timing:
-            timing = ", ".join(f"{stage};dur={1000 * took:.3f}" for stage, took in told.stages.items())
-            headers.append((b"server-timing", timing.encode()))
-        return Answer(content, headers)
 
 
 def _size(rows: NDArray[Any], taken: Input) -> int:

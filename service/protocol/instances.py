@@ -78,19 +78,20 @@ class TableReader:
             # More brackets than rows allowed may be too many rows, which are counted before they are decoded.
             if body.count(b"[") + body.count(b"{") > self._max_rows + 2:
                 check_count(len(_COUNTER.decode(body).instances), self._max_rows)
-            instances, parameters = msgspec.structs.astuple(self._decoder.decode(body))
+            asked: Any = self._decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise self._diagnose(body, error) from None
+        instances: list[Any] = asked.instances
         check_count(len(instances), self._max_rows)
-        width = len(self._table.features)
-        for row, instance in enumerate(instances):
-            if type(instance) is list and len(instance) != width:
-                raise next(self._faults(row, instance))
         values = [row if type(row) is list else msgspec.structs.astuple(row) for row in instances]
+        width = len(self._table.features)
+        for row, value in enumerate(values):
+            if len(value) != width:
+                raise next(self._faults(row, value))
         with np.errstate(over="ignore"):
             rows = np.array(values, dtype=np.float32)
         check_values(rows, self._table)
-        return Asked(rows, read_sensitivity(parameters, otherwise=True))
+        return Asked(rows, read_sensitivity(asked.parameters, otherwise=True))
 
     def _diagnose(self, body: bytes, error: Exception) -> ServiceError:
         """Return what is wrong with a body that the decoder refused; a large one must not keep the event loop."""

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from service.inference.advice import ADVICE, advise
+from service.inference.advice import ADVICE, Adviser
 from service.inference.model import Scores
 from service.inputs import TableInput, TextInput
 from service.manifest import EXPECTED_LEVEL, Manifest
@@ -41,6 +41,7 @@ class PredictionRows:
 
     def __init__(self, manifest: Manifest, *, sensitivity: bool) -> None:
         self._manifest = manifest
+        self._advise = Adviser(manifest.reference.thresholds)
         self._numbers: list[str] = []
         self._texts = self._between(sensitivity)
         self._nested = sensitivity and not isinstance(manifest.input, TableInput)
@@ -60,7 +61,7 @@ class PredictionRows:
         rows = len(scores["reliability"])
         parts = self._blank * rows
         choices: dict[str, Sequence[int]] = {
-            "advice": advise(scores["reliability"], self._manifest.reference.thresholds).tolist(),
+            "advice": self._advise(scores["reliability"]).tolist(),
             "strange": strange.tolist(),
         }
         if "label" in scores:

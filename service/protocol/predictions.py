@@ -44,8 +44,7 @@ class PredictionWriter:
             altered: which of the texts were cut, all whole where it is None; of no use for other models.
         """
         taken = self._manifest.input
-        head = self._head if name is None else b'%b,"id":"%b"' % (self._head, name.encode())
-        yield head + b',"predictions":['
+        head = (self._head if name is None else b'%b,"id":"%b"' % (self._head, name.encode())) + b',"predictions":['
         gradient = self._gradient if sensitivity else 0
         parts = sensitivity and gradient > _VALUES_A_PIECE and not isinstance(taken, TableInput)
         values = max(len(self._manifest.classes), 1) + (0 if parts else gradient)
@@ -57,8 +56,9 @@ class PredictionWriter:
             texts = run.texts.get(rows)
             if texts is None:
                 texts = run.texts[rows] = rows.write(run.scores, run.strange)
-            yield rows.join(texts, start, stop) + b"]}"
+            yield b"%b%b]}" % (head, rows.join(texts, start, stop))
             return
+        yield head
         cut = None
         if isinstance(taken, TextInput):
             cut = np.zeros(stop - start, np.bool_) if altered is None else altered

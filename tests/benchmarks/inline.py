@@ -24,7 +24,7 @@ class Forced(Engine):
     """Runs everything on the loop, or nothing."""
 
     def __init__(self, *, short: bool) -> None:
-        super().__init__(Limits(queue_rows=10**6, deadline=60), lambda _: None)
+        super().__init__(Limits(queue_rows=10**6, deadline=60), lambda _: None, lambda _: None)
         self._short = short
 
     def is_short(self, _model: Model, _units: int) -> bool:

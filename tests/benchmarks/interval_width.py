@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.interval_width [--seeds 10] [--sets diabetes,friedman1,...]
 
-Every difficulty is fitted to the training rows' errors as `model_export.reliability.Difficulty` is, from something that the
-Jacobian tells: the norm of the gradient, the strangeness of its signature, both, or the last hidden layer's derivatives,
-which is what is exported. All quantiles are of the same calibration rows. Scores (Winkler, 1972; smaller is better) are
+Every difficulty is fitted to the training rows' errors as `model_export.reliability.Difficulty` is, from something that
+the Jacobian tells: the norm of the gradient, the strangeness of its signature, both, or the last hidden layer's
+derivatives, which is what is exported. All quantiles are of the same calibration rows. Scores (Winkler, 1972; smaller is better) are
 relative to that of intervals of one width on the same rows, so that −10 % is a tenth better; the interval of each mean
 is Student's, over seeds that draw the rows, the split and the network anew. "Equal" scales each method's widths until
 just the stated share of the test rows is covered, so that no luck of the calibration rows is left.

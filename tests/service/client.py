@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
 from service.app import create_app
 from service.core import Core, make_core
@@ -17,7 +17,7 @@ from service.settings import Settings
 class Service(NamedTuple):
     client: TestClient
     core: Core
-    app: FastAPI
+    app: ASGIApp
 
     def samples(self) -> dict[str, float]:
         """Scrape: every sample by its name and labels, as the text has them."""

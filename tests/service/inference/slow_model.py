@@ -43,7 +43,7 @@ def make_rows(count: int, seed: int = 0) -> Rows:
 def run(limits: Limits, scenario: Callable[[Engine, list[Dispatch]], Awaitable[None]]) -> None:
     async def play() -> None:
         dispatches: list[Dispatch] = []
-        engine = Engine(limits, dispatches.append)
+        engine = Engine(limits, dispatches.append, lambda _run: None)
         try:
             await scenario(engine, dispatches)
         finally:

@@ -19,11 +19,14 @@ def test_refuses_what_the_open_requests_leave_no_time_for() -> None:
     async def scenario() -> None:
         loop_time = LoopTime(deadline=1.0)
         loop_time.learn(0.3)
-        with loop_time.admit(), loop_time.admit(), loop_time.admit():
-            assert loop_time.saturated
-            with loop_time.admit(), pytest.raises(OverloadedError, match="4 requests are being answered") as refusal:
-                loop_time.admit().__enter__()
-            assert refusal.value.retry_after == 2
+        for _ in range(4):
+            loop_time.enter()
+        assert loop_time.saturated
+        with pytest.raises(OverloadedError, match="4 requests are being answered") as refusal:
+            loop_time.enter()
+        assert refusal.value.retry_after == 2
+        for _ in range(4):
+            loop_time.leave()
         assert loop_time.expected_wait == 0
 
     run(scenario)

@@ -39,7 +39,7 @@ def answer(exported: Exported) -> Callable[[Feedback, int], str]:
 
     def answer(feedback: Feedback, rows: int) -> str:
         scores: Scores = {"label": np.arange(rows) % 3, "reliability": np.full(rows, 0.9, np.float32)}
-        name = feedback.remember(manifest, scores)
+        name = feedback.name(feedback.remember(manifest, scores, [0]))
         assert name is not None
         return name
 
@@ -138,5 +138,5 @@ def test_a_version_that_has_gone_takes_no_feedback(
 def test_without_rows_nothing_is_remembered(metrics: Metrics, exported: Exported) -> None:
     feedback = Feedback(0, metrics)
     scores: Scores = {"label": np.zeros(1, np.int64), "reliability": np.ones(1, np.float32)}
-    assert feedback.remember(Model.load(exported.folder, threads=1).manifest, scores) is None
+    assert feedback.name(feedback.remember(Model.load(exported.folder, threads=1).manifest, scores, [0])) is None
     assert not feedback.taken

@@ -11,6 +11,7 @@ import pytest
 
 from service.errors import NonFiniteOutputError
 from service.inference.jobs import Reason
+from service.monitoring.prediction import Stages
 from tests.conftest import Exported, make_table
 from tests.service.client import Service, serving
 from tests.service.made_images import HEIGHT, WIDTH
@@ -289,7 +290,7 @@ def test_a_version_that_is_gone_takes_its_series_and_one_that_is_not_served_keep
         rows = np.array([[20, 5, 1000, 0]], np.float32)
         recorder.record(rows, model.score(rows))
         core.metrics.of(model).record(rows, model.score(rows))
-        core.metrics.of(model).record_stages({"run": 1.0})
+        core.metrics.of(model).record_stages(Stages(0.1, 0.1, 1.0, 0.1))
         assert service.samples()[f"chainzrule_rows_total{{{MODEL}}}"] == 1
         assert left() == 0
 

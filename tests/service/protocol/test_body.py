@@ -14,7 +14,6 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.requests import Request
 
 from service.errors import (
     BodyTooLargeError,
@@ -47,12 +46,12 @@ def read(pieces: list[bytes], seconds: float = 10, pause: float = 0, **headers: 
             return {"type": "http.disconnect"}
         return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
 
-    scope = {
+    scope: dict[str, Any] = {
         "type": "http",
         "method": "POST",
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
     }
-    return asyncio.run(read_body(Request(scope, receive), LIMIT, seconds))
+    return asyncio.run(read_body(scope, receive, LIMIT, seconds))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +172,7 @@ def test_a_body_that_does_not_come_is_a_408() -> None:
 
 def test_a_body_broken_off_is_the_clients_leaving() -> None:
     with pytest.raises(ClientGoneError):
-        asyncio.run(read_body(Request({"type": "http", "headers": []}, _gone), LIMIT, 10))
+        asyncio.run(read_body({"type": "http", "headers": []}, _gone, LIMIT, 10))
 
 
 async def _gone() -> dict[str, Any]:

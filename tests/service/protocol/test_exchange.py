@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 import pytest
-from fastapi import FastAPI
 from numpy.typing import NDArray
+from starlette.types import ASGIApp
 
 from service.app import create_app
 from service.core import Core, make_core
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 
 class Slow(NamedTuple):
     core: Core
-    app: FastAPI
+    app: ASGIApp
 
     async def call(self, path: str, body: bytes | None = None, *, hang_up_after: float | None = None) -> Answer:
         """Ask as a server would; the client may hang up before it is answered."""

@@ -17,10 +17,10 @@ from zlib import crc32
 import numpy as np
 import pytest
 import schemathesis
-from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from schemathesis.config import SchemathesisConfig
 from schemathesis.generation import GenerationMode
+from starlette.types import ASGIApp
 
 from service.app import create_app
 from service.core import make_core
@@ -47,18 +47,18 @@ HYPOTHESIS = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCh
 
 # An application for each test: schemathesis ends one's life after its requests, and its threads with it.
 @pytest.fixture
-def app(every_kind: Path) -> FastAPI:
+def app(every_kind: Path) -> ASGIApp:
     chosen = Settings(repository=every_kind, repository_mode="explicit", threads=1, max_rows=100, admin_keys=ADMIN_KEY)
     return create_app(make_core(chosen))
 
 
 @pytest.fixture
-def ours(app: FastAPI) -> Any:
+def ours(app: ASGIApp) -> Any:
     return schemathesis.openapi.from_asgi("/openapi.json", app, config=SchemathesisConfig.from_dict(CONFIG))
 
 
 @pytest.fixture
-def published(app: FastAPI) -> Any:
+def published(app: ASGIApp) -> Any:
     file = PUBLISHED / "open_inference_rest.yaml"
     if not file.exists():
         pytest.skip(f"{file} is not there: CHAINZRULE_OIP names the folder of the published description")

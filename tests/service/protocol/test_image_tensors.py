@@ -12,7 +12,7 @@ from service.errors import ServiceError
 from service.inference.model import Model
 from service.inference.rows import RowLimits
 from service.manifest import OUTPUTS
-from service.protocol.tensors import TensorCodec
+from service.protocol.tensors import TensorCodec, Tensors
 from tests.conftest import Exported
 from tests.service.made_images import HEIGHT, WIDTH, image_input, smooth, write_images
 from tests.service.process import Process, running
@@ -40,7 +40,7 @@ def tensor(**changed: Any) -> dict[str, Any]:
 def read(model: Model, content: dict[str, Any], binary: bytes | None = None) -> Any:
     json_part = json.dumps({"inputs": [content]}).encode()
     headers = {} if binary is None else {"inference-header-content-length": str(len(json_part))}
-    return TensorCodec(model, LIMITS, headers).read(json_part + (binary or b""))
+    return TensorCodec(Tensors(model, LIMITS), headers).read(json_part + (binary or b""))
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
@@ -55,7 +55,7 @@ def test_binary_data_are_the_pixels(model: Model) -> None:
 
 
 def test_a_body_may_be_pixels_and_nothing_else(model: Model) -> None:
-    codec = TensorCodec(model, LIMITS, {"inference-header-content-length": "0"})
+    codec = TensorCodec(Tensors(model, LIMITS), {"inference-header-content-length": "0"})
     assert np.array_equal(codec.read(IMAGES.tobytes()), IMAGES)
     assert codec.altered == 0
     with pytest.raises(ServiceError, match="431 bytes, and an image of image takes 144"):
@@ -93,7 +93,9 @@ def test_a_tensor_that_is_no_images_of_the_model_is_refused(
 
 def test_pixels_are_bounded(model: Model) -> None:
     with pytest.raises(ServiceError) as refused:
-        TensorCodec(model, RowLimits(rows=10, pixels=143), {}).read(json.dumps({"inputs": [tensor()]}).encode())
+        TensorCodec(Tensors(model, RowLimits(rows=10, pixels=143)), {}).read(
+            json.dumps({"inputs": [tensor()]}).encode()
+        )
     assert refused.value.code == "too_many_pixels"
 
 
@@ -109,7 +111,7 @@ def test_sensitivities_are_bounded_in_json_and_not_in_binary(
     }
 
     def taken() -> int:
-        return len(TensorCodec(model, LIMITS, {}).read(json.dumps(content).encode()))
+        return len(TensorCodec(Tensors(model, LIMITS), {}).read(json.dumps(content).encode()))
 
     with pytest.raises(ServiceError) as refused:
         taken()

@@ -11,16 +11,17 @@ from service.inference.model import Model
 from service.inference.rows import RowLimits
 from service.manifest import OUTPUTS
 from service.protocol.json_tensors import in_pieces, to_json
-from service.protocol.tensors import TensorCodec
+from service.protocol.tensors import TensorCodec, Tensors
 from service.version_folder import read_manifest
 from tests.conftest import Exported
+from tests.service.inference.made_run import scored
 
 WIDTHS = {"probabilities": 3, "sensitivity": 384}
 
 
-def answer(exported: Exported, rows: int, outputs: list[dict[str, Any]]) -> tuple[list[bytes], dict[str, str]]:
+def answer(exported: Exported, rows: int, outputs: list[dict[str, Any]]) -> tuple[list[bytes], dict[bytes, bytes]]:
     model = cast("Model", SimpleNamespace(manifest=read_manifest(exported.folder)))
-    codec = TensorCodec(model, RowLimits(rows, 1), {})
+    codec = TensorCodec(Tensors(model, RowLimits(rows, 1)), {})
     tensor = {"name": "features", "shape": [1, 4], "datatype": "FP32", "data": [20, 5, 1000, 0]}
     codec.read(json.dumps({"id": "a1", "inputs": [tensor], "outputs": outputs}).encode())
     scores = {
@@ -30,7 +31,8 @@ def answer(exported: Exported, rows: int, outputs: list[dict[str, Any]]) -> tupl
         for output in OUTPUTS
     }
     floats = {name: values.astype(np.float32) for name, values in scores.items()}
-    return list(codec.write(floats | {"label": np.arange(rows)})), codec.headers()
+    written = list(codec.write(scored(model.manifest, floats | {"label": np.arange(rows)})))
+    return written, dict(codec.headers())
 
 
 def test_a_long_answer_is_written_in_short_pieces(exported: Exported) -> None:
@@ -57,7 +59,7 @@ def test_the_header_counts_the_json_of_all_pieces(exported: Exported) -> None:
         {"name": "reliability", "parameters": {"binary_data": True}},
     ]
     pieces, headers = answer(exported, 2000, chosen)
-    length = int(headers["inference-header-content-length"])
+    length = int(headers[b"inference-header-content-length"])
     whole = b"".join(pieces)
     assert len(pieces) > 3
     assert len(whole) - length == 4 * 2000

@@ -213,7 +213,10 @@ def test_a_client_that_hangs_up_is_no_failure_of_the_service(service: Service) -
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(service.app(scope, receive, send))
+    async def ask() -> None:
+        await service.app(scope, receive, send)
+
+    asyncio.run(ask())
     assert sent[0]["status"] == 499
 
 

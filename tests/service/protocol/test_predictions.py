@@ -11,6 +11,7 @@ from service.manifest import Manifest
 from service.protocol.predictions import PredictionWriter
 from service.version_folder import read_manifest
 from tests.conftest import FEATURES, Exported
+from tests.service.inference.made_run import scored
 
 TEXT = TextInput(encoder="a small one", dimensions=5, max_tokens=16, padding=0, example="a usual text")
 
@@ -43,7 +44,9 @@ def written(
     manifest: Manifest, scores: Scores, *, sensitivity: bool, altered: NDArray[np.bool_] | None = None
 ) -> tuple[list[dict[str, Any]], int]:
     """Return the predictions and the length of the longest piece."""
-    pieces = list(PredictionWriter(manifest).write(scores, "an id", sensitivity=sensitivity, altered=altered))
+    pieces = list(
+        PredictionWriter(manifest).write(scored(manifest, scores), "an id", sensitivity=sensitivity, altered=altered)
+    )
     answer = json.loads(b"".join(pieces))
     assert (answer["model_name"], answer["model_version"], answer["id"]) == (manifest.name, "1", "an id")
     return answer["predictions"], max(map(len, pieces))
