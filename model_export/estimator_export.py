@@ -26,6 +26,9 @@ _SEEN_BEFORE = 0.1
 """Share of held-out rows that may stand among the training rows, as rows of few values do by chance."""
 
 
+__all__ = ["ModelCard", "Rows", "Target", "export_estimator"]
+
+
 class Rows(NamedTuple):
     """A table, as `fit` takes it, and its labels or targets."""
 
