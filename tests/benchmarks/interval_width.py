@@ -6,8 +6,9 @@ Every difficulty is fitted to the training rows' errors as `model_export.reliabi
 the Jacobian tells: the norm of the gradient, the strangeness of its signature, both, or the last hidden layer's
 derivatives, which is what is exported. All quantiles are of the same calibration rows. Scores (Winkler, 1972; smaller
 is better) are relative to that of intervals of one width on the same rows, so that −10 % is a tenth better; the
-interval of each mean is Student's, over seeds that draw the rows, the split and the network anew. "Equal" scales each method's
-widths until just the stated share of the test rows is covered, so that no luck of the calibration rows is left.
+interval of each mean is Student's, over seeds that draw the rows, the split and the network anew. "Equal" scales each
+method's widths until just the stated share of the test rows is covered, so that no luck of the calibration rows is
+left.
 
 Sets: scikit-learn's diabetes (442 rows, the same for every seed), California housing where scikit-learn has it already
 (it is not downloaded here), its Friedman sets of 2,000 rows with noise whose deviation grows elevenfold along the first

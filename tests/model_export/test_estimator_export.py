@@ -24,17 +24,17 @@ def grades(rows: int, seed: int) -> Rows:
 
 
 @pytest.fixture(scope="module")
-def parts() -> dict[str, Rows]:
+def parts() -> dict[str, Any]:
     return {"training": grades(300, 1), "calibration": grades(100, 2), "test": grades(100, 3)}
 
 
 @pytest.fixture(scope="module")
-def classifier(parts: dict[str, Rows]) -> ChainzRuleClassifier:
+def classifier(parts: dict[str, Any]) -> ChainzRuleClassifier:
     return ChainzRuleClassifier((8,), **SETTINGS).fit(*parts["training"])
 
 
 def test_a_classifier_becomes_a_version_that_passes_every_check(
-    classifier: ChainzRuleClassifier, parts: dict[str, Rows], tmp_path: Path
+    classifier: ChainzRuleClassifier, parts: dict[str, Any], tmp_path: Path
 ) -> None:
     folder = export_estimator(
         classifier, tmp_path, CARD, **parts, class_names={"low": "poor"}, units={"pressure": "bar"}
@@ -52,11 +52,10 @@ def test_a_classifier_becomes_a_version_that_passes_every_check(
         export_estimator(classifier, tmp_path, CARD, **parts, version=1)
 
 
-def test_levels_and_plain_arrays_are_exported_too(parts: dict[str, Rows], tmp_path: Path) -> None:
+def test_levels_and_plain_arrays_are_exported_too(parts: dict[str, Any], tmp_path: Path) -> None:
     order = {"low": 1, "medium": 2, "high": 3}
-    plain = {
-        name: Rows(part.X.to_numpy(), np.array([order[label] for label in part.y]))  # type: ignore[union-attr]
-        for name, part in parts.items()
+    plain: dict[str, Any] = {
+        name: Rows(part.X.to_numpy(), np.array([order[label] for label in part.y])) for name, part in parts.items()
     }
     fitted = ChainzRuleOrdinalClassifier((8,), **{**SETTINGS, "max_epochs": 40}).fit(*plain["training"])
     manifest = read_manifest(export_estimator(fitted, tmp_path, CARD, **plain, feature_names=["a", "b", "c", "d"]))
@@ -65,7 +64,7 @@ def test_levels_and_plain_arrays_are_exported_too(parts: dict[str, Rows], tmp_pa
 
 
 def test_what_cannot_be_exported_is_refused_and_nothing_is_written(
-    classifier: ChainzRuleClassifier, parts: dict[str, Rows], tmp_path: Path
+    classifier: ChainzRuleClassifier, parts: dict[str, Any], tmp_path: Path
 ) -> None:
     def refused(complaint: str, estimator: ChainzRuleClassifier = classifier, **changed: Any) -> None:
         with pytest.raises(DataError, match=complaint):
@@ -73,14 +72,14 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(
 
     with pytest.raises(NotFittedError):
         export_estimator(ChainzRuleClassifier(), tmp_path, CARD, **parts)
-    training = parts["training"]
+    training: Any = parts["training"]
     refused("19 calibration rows are too few", calibration=grades(19, 2))
     refused(
         r"100 % of the calibration rows stand among the training rows",
         calibration=Rows(training.X[:60], training.y[:60]),
-    )  # type: ignore[index]
+    )
     refused(r"100 % of the test rows stand among the training or calibration rows", test=parts["calibration"])
-    refused("was fitted on 300 rows and these training rows are 299", training=Rows(training.X[1:], training.y[1:]))  # type: ignore[index]
+    refused("was fitted on 300 rows and these training rows are 299", training=Rows(training.X[1:], training.y[1:]))
     narrow = Rows(parts["test"].X[["age"]], parts["test"].y)
     refused("the test rows have 1 features, and the estimator was fitted on 4", test=narrow)
     refused("labels that training did not have: huge", test=Rows(parts["test"].X, ["huge"] * 100))

@@ -37,7 +37,7 @@ def exceptions(estimator: TableEstimator) -> dict[str, str]:
     return _ORDER if isinstance(estimator, ChainzRuleOrdinalClassifier) else _COLUMNS
 
 
-@parametrize_with_checks([quick(kind) for kind in KINDS], expected_failed_checks=exceptions)
+@parametrize_with_checks([quick(kind) for kind in KINDS], expected_failed_checks=exceptions)  # type: ignore[untyped-decorator]
 @pytest.mark.filterwarnings("default")
 def test_passes_scikit_learns_checks(estimator: TableEstimator, check: Any) -> None:
     check(estimator)
@@ -70,7 +70,8 @@ def test_works_in_a_pipeline_a_grid_and_cross_validation(
 
 
 def test_is_copied_and_pickled_whole(kind: type[TableEstimator], rows: tuple[pd.DataFrame, "pd.Series[Any]"]) -> None:
-    fitted: Any = quick(kind).fit(*rows)  # type: ignore[attr-defined]
+    fitted: Any = quick(kind)
+    fitted.fit(*rows)
     again = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(again.predict(rows[0]), fitted.predict(rows[0]))
     copy: Any = clone(fitted)

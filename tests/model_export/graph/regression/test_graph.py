@@ -27,10 +27,10 @@ from tests.conftest import Exported, make_measured
 def scorer() -> RegressionScorer:
     training, held_out = make_measured(600, 1), make_measured(300, 2)
     fitted = ChainzRuleRegressor((12, 8), max_epochs=40, learning_rate=0.01, random_state=0).fit(*training)
-    parts = (Measured(table.to_numpy(np.float64), target.to_numpy()) for table, target in (training, held_out))
-    return calibrate_regression(
-        fitted.standardiser_, fitted.network_, *parts, target=Target("y"), risks=(0.1, 0.3)
-    ).scorer
+    seen, kept = (
+        Measured(table.to_numpy(np.float64), target.to_numpy(np.float64)) for table, target in (training, held_out)
+    )
+    return calibrate_regression(fitted.standardiser_, fitted.network_, seen, kept, Target("y"), (0.1, 0.3)).scorer
 
 
 @pytest.fixture(scope="module")
