@@ -28,7 +28,8 @@ def scorer() -> RegressionScorer:
     training, held_out = make_measured(600, 1), make_measured(300, 2)
     fitted = ChainzRuleRegressor((12, 8), max_epochs=40, learning_rate=0.01, random_state=0).fit(*training)
     seen, kept = (
-        Measured(table.to_numpy(np.float64), target.to_numpy(np.float64)) for table, target in (training, held_out)
+        Measured(table.to_numpy(np.float64), np.array(target, dtype=np.float64))
+        for table, target in (training, held_out)
     )
     return calibrate_regression(fitted.standardiser_, fitted.network_, seen, kept, Target("y"), (0.1, 0.3)).scorer
 
