@@ -26,6 +26,9 @@ _SEEN_BEFORE = 0.1
 """Share of held-out rows that may stand among the training rows, as rows of few values do by chance."""
 
 
+__all__ = ["ModelCard", "Rows", "Target", "export_estimator"]
+
+
 class Rows(NamedTuple):
     """A table, as `fit` takes it, and its labels or targets."""
 
@@ -48,7 +51,7 @@ def export_estimator(
     version: int | None = None,
     jacobian: JacobianKind = "margin",
 ) -> Path:
-    """Calibrate, export, verify and write a fitted estimator; return its version folder, which `chainzrule serve` takes.
+    """Calibrate, export, verify and write a fitted estimator; return its version folder, ready to be served.
 
     The three sets of rows must share none: what was trained on cannot say how often the model is right.
 
@@ -138,7 +141,8 @@ def _check(estimator: ChainzRuleClassifier | ChainzRuleRegressor, tables: Mappin
         )
     if len(tables["calibration"]) < FEWEST_ROWS:
         raise DataError(
-            f"{len(tables['calibration'])} calibration rows are too few: hold out at least {FEWEST_ROWS}, better hundreds"
+            f"{len(tables['calibration'])} calibration rows are too few: hold out at least {FEWEST_ROWS}, better "
+            "hundreds"
         )
 
 

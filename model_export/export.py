@@ -126,9 +126,15 @@ def export_regression(
 
     Args:
         network: trained, any composition of the library's layers and a linear head to the target in its own unit.
+        standardiser: from raw rows to what the network takes.
+        data: what it was trained on, what it is calibrated on and what it is tested on.
         target: what is predicted.
-        standardiser, data, repository, version, card, inputs, activation, training: as `export` has them; right and
-            wrong in the card's risks are by the target's tolerance.
+        repository: where `<name>/<version>/` goes.
+        version: not there yet.
+        card: what the model is called and what it is for; right and wrong in its risks are by the target's tolerance.
+        inputs: what clients send.
+        activation: the network's activation in words.
+        training: the record of how it was trained.
 
     Raises:
         DataError: if there are too few calibration rows, or the network has no activation.

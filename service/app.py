@@ -93,6 +93,7 @@ def create_app(core: Core, member: Member | None = None) -> ASGIApp:
     answers.install(app)
     documentation.install(app, core.repository, keys=bool(settings.client_keys))
     core.metrics.declare_routes(documentation.operations(app))
+    app.add_middleware(Failures, answers=answers)  # within FastAPI's own layer, which would answer in its own way
     # FastAPI would put layers of its own around these, which each prediction would pay for.
     direct = dict.fromkeys(PREDICT_PATHS, predict) | dict.fromkeys(INFER_PATHS, infer)
     stack: ASGIApp = DirectRoutes(app, direct, answers)

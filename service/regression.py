@@ -30,8 +30,8 @@ class Regression(Part):
     least_difficulty: float = Field(gt=0, description="no row has less, in the target's unit")
     greatest_difficulty: float = Field(
         gt=0,
-        description="no row has more; as large as the least where nothing told rows apart, and then all intervals are as "
-        "wide",
+        description="no row has more; as large as the least where nothing told rows apart, and then all intervals are "
+        "as wide",
     )
 
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d
 
 from model_export.chainzrule.activation import Activation
-from model_export.chainzrule.layer import Layer
+from model_export.chainzrule.layer import Factors, Layer
 
 
 class ConvolutionalLayer(Layer):
@@ -41,12 +41,12 @@ class ConvolutionalLayer(Layer):
         """Return u ⊙ d, convolved with the transposed kernel."""
         return over_rows(self.transposed, cotangent * record)
 
-    def squared_norms(self, record: Tensor) -> tuple[Tensor, ...]:
-        """Return ‖J_l‖²_F [N]: d² at each place times the squared weights of the taps that lie within the image."""
+    def factors(self, record: Tensor) -> tuple[Factors, ...]:
+        """Return d at each place, and the squared norms of the taps there that lie within the image."""
         weight = self.convolution.weight
         everywhere = weight.new_ones(1, weight.shape[1], *record.shape[-2:])
         taps = conv2d(everywhere, weight.square(), padding=self.convolution.padding)
-        return (record.square().flatten(1) @ taps.flatten(),)
+        return ((record.flatten(1), taps.flatten()),)
 
     def derivatives(self, record: Tensor) -> tuple[Tensor, ...]:
         """Return d."""

@@ -10,6 +10,14 @@ from model_export.chainzrule.activation import Activation
 Record: TypeAlias = Any
 """What a layer's pullback needs of its forward pass: a tensor or a tuple, as the layer likes it."""
 
+Factors: TypeAlias = tuple[Tensor, Tensor]
+"""What ‖J_l‖²_F = Σ_i d_i² ‖W_{i,:}‖² is made of: d [N, n], and W [n, m], or the squared norms of its rows [n]"""
+
+
+def squared_rows(weight: Tensor) -> Tensor:
+    """Return the squared norms [n] of the rows of the weight in `Factors`."""
+    return weight.square().sum(1) if weight.dim() == 2 else weight
+
 
 class Layer(nn.Module, ABC):
     """One hidden layer. Rows are [N, …]; a batch of cotangents may stand before, [K', N, …]."""
@@ -23,8 +31,12 @@ class Layer(nn.Module, ABC):
         """Return uᵀJ for cotangents u of the layer's value, of the shape of its input."""
 
     @abstractmethod
+    def factors(self, record: Record) -> tuple[Factors, ...]:
+        """Return what ‖J_l‖²_F of what is learnt here is made of, for each layer within."""
+
     def squared_norms(self, record: Record) -> tuple[Tensor, ...]:
         """Return ‖J_l‖²_F [N] of what is learnt here, for each layer within."""
+        return tuple(d.square() @ squared_rows(weight) for d, weight in self.factors(record))
 
     @abstractmethod
     def derivatives(self, record: Record) -> tuple[Tensor, ...]:
@@ -42,7 +54,7 @@ class FixedLayer(Layer):
     def apply_to(self, x: Tensor) -> Tensor:
         """Return the layer's value for x."""
 
-    def squared_norms(self, _record: Record) -> tuple[Tensor, ...]:
+    def factors(self, _record: Record) -> tuple[Factors, ...]:
         """Return nothing: there is nothing to penalise."""
         return ()
 
@@ -74,9 +86,9 @@ class ChainzRuleLayer(Layer):
         """Return (u ⊙ d) W."""
         return (cotangent * record) @ self.linear.weight
 
-    def squared_norms(self, record: Tensor) -> tuple[Tensor, ...]:
-        """Return ‖diag(d) W‖²_F = Σ_i d_i² ‖W_{i,:}‖², [N]."""
-        return (record.square() @ self.linear.weight.square().sum(1),)
+    def factors(self, record: Tensor) -> tuple[Factors, ...]:
+        """Return d and W: ‖diag(d) W‖²_F = Σ_i d_i² ‖W_{i,:}‖²."""
+        return ((record, self.linear.weight),)
 
     def derivatives(self, record: Tensor) -> tuple[Tensor, ...]:
         """Return d."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from model_export.chainzrule.activation import make_activation
 from model_export.chainzrule.cumulative_head import CumulativeHead
-from model_export.chainzrule.layer import ChainzRuleLayer, Layer, Record
+from model_export.chainzrule.layer import ChainzRuleLayer, Factors, Layer, Record
 
 
 class Trace(NamedTuple):
@@ -78,6 +78,10 @@ class Network(nn.Module):
         if not derivatives:
             raise ValueError("a network without activations has a constant Jacobian, and no signature")
         return summary(derivatives[0]), summary(derivatives[-1])
+
+    def factors(self, records: Sequence[Record]) -> tuple[Factors, ...]:
+        """Return what ‖J_l‖²_F of each hidden layer that learns something is made of."""
+        return tuple(pair for layer, record in zip(self.layers, records, strict=True) for pair in layer.factors(record))
 
     def squared_norms(self, records: Sequence[Record]) -> tuple[Tensor, ...]:
         """Return ‖J_l‖²_F for each layer that learns something, [N] each; of the head, last, a scalar for all rows."""

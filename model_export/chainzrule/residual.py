@@ -5,7 +5,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from model_export.chainzrule.layer import Layer, Record
+from model_export.chainzrule.layer import Factors, Layer, Record
 
 
 class Residual(Layer):
@@ -41,9 +41,9 @@ class Residual(Layer):
             through = layer.pullback(through, inner)
         return cotangent + through
 
-    def squared_norms(self, record: tuple[Record, ...]) -> tuple[Tensor, ...]:
-        """Return ‖J_l‖²_F [N] of each layer of F."""
-        return tuple(n for layer, inner in zip(self.chain, record, strict=True) for n in layer.squared_norms(inner))
+    def factors(self, record: tuple[Record, ...]) -> tuple[Factors, ...]:
+        """Return what ‖J_l‖²_F of each layer of F is made of."""
+        return tuple(pair for layer, inner in zip(self.chain, record, strict=True) for pair in layer.factors(inner))
 
     def derivatives(self, record: tuple[Record, ...]) -> tuple[Tensor, ...]:
         """Return φ' of each activation in F."""

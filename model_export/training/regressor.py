@@ -1,6 +1,6 @@
 """The scikit-learn estimator of numbers."""
 
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -36,10 +36,11 @@ class ChainzRuleRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         values = read_target(y, len(table))
         mean, deviation = values.mean(), values.std() or 1.0
         self._train(table, ((values - mean) / deviation).astype(np.float32)[:, None])
-        head = self.network_.head
+        head = cast("nn.Linear", self.network_.head)
         with torch.no_grad():
             head.weight.mul_(deviation)
-            head.bias.mul_(deviation).add_(mean)
+            head.bias.mul_(deviation)
+            head.bias.add_(mean)
         return self
 
     def predict(self, X: Any) -> NDArray[np.float32]:

@@ -31,8 +31,8 @@ def read_table(table: Any) -> NDArray[np.float64]:
         shape = np.shape(table)
         raise DataError(
             "Reshape your data: give rows and columns, at least one of each; this has "
-            f"{shape[0] if shape else 0} sample(s), {shape[1] if len(shape) > 1 else 0} feature(s) (shape={shape}) while "
-            "a minimum of 1 is required. A single feature is a table of one column, reshape(-1, 1)"
+            f"{shape[0] if shape else 0} sample(s), {shape[1] if len(shape) > 1 else 0} feature(s) (shape={shape}) "
+            "while a minimum of 1 is required. A single feature is a table of one column, reshape(-1, 1)"
         )
     columns = [_as_numbers(name, column).to_numpy(np.float64, na_value=np.nan) for name, column in frame.items()]
     values = np.column_stack(columns)
@@ -53,7 +53,8 @@ def _as_numbers(name: Any, column: "pd.Series[Any]") -> "pd.Series[Any]":
         return pd.Series(np.nan, index=column.index)
     if pd.api.types.is_complex_dtype(column):
         raise DataError(
-            f"column {name!r} holds complex numbers. Complex data not supported: give real and imaginary parts as two columns"
+            f"column {name!r} holds complex numbers. Complex data not supported: give real and imaginary parts as two "
+            "columns"
         )
     if pd.api.types.is_numeric_dtype(column):
         return column
@@ -78,8 +79,8 @@ def read_labels(labels: ArrayLike, rows: int) -> tuple[NDArray[Any], NDArray[np.
         raise DataError(f"the label of row {missing[0]} is missing ({len(missing)} in all): drop such rows")
     if values.dtype.kind == "f" and not np.all(values == np.round(values)):
         raise DataError(
-            f"Unknown label type: the labels are continuous ({values[values != np.round(values)][0]} among them), and a "
-            "classifier wants classes; for numbers there is ChainzRuleRegressor"
+            f"Unknown label type: the labels are continuous ({values[values != np.round(values)][0]} among them), and "
+            "a classifier wants classes; for numbers there is ChainzRuleRegressor"
         )
     try:
         classes, codes = np.unique(values, return_inverse=True)
@@ -88,7 +89,8 @@ def read_labels(labels: ArrayLike, rows: int) -> tuple[NDArray[Any], NDArray[np.
         raise DataError(f"the labels are of several types ({kinds}): make them all one") from None
     if len(classes) < 2:
         raise DataError(
-            f"all {rows} rows have the label '{classes[0]}': there is one class, and a classifier needs at least two classes"
+            f"all {rows} rows have the label '{classes[0]}': there is one class, and a classifier needs "
+            "at least two classes"
         )
     return classes, codes.astype(np.int64)
 
@@ -100,7 +102,7 @@ def read_target(target: ArrayLike, rows: int) -> NDArray[np.float64]:
         DataError: if they are not one a row, one is missing or infinite, or they vary less than float32 can tell.
     """
     given = _one_a_row(target, rows, "target")
-    strange = next((value for value in given if isinstance(value, str) or not isinstance(value, Real)), None)
+    strange = next((value for value in given.tolist() if isinstance(value, str) or not isinstance(value, Real)), None)
     if strange is not None and not pd.isna(strange):
         raise DataError(f"the target is not numeric: it holds {strange!r} among others")
     values = pd.to_numeric(pd.Series(given)).to_numpy(np.float64, na_value=np.nan)

@@ -22,7 +22,7 @@ Rows = NDArray[Any]
 Signature = dict[str, tuple[str, tuple[int | None, ...]]]
 """Datatype and shape of tensors by name, their batch left out; None where a dimension is dynamic."""
 
-_MANY, _MANY_VALUES = 64, 1 << 20
+_MANY, _MANY_VALUES = 64, 1 << 15
 """Rows of the larger example of tables and images, or two at least with no more values than so many."""
 
 _PIECE_TOKENS = 1024

@@ -152,14 +152,15 @@ class Feedback:
         if not of.classes:
             if told.value is None or not isfinite(told.value):
                 raise FeedbackLabelError(f"{of.name} predicts a number: tell the true one as value, not a label")
-            return abs(float(self._value[place]) - told.value) <= of.tolerance
+            return bool(abs(float(self._value[place]) - told.value) <= of.tolerance)
         if told.label is None:
             raise FeedbackLabelError(f"{of.name} predicts a class: tell the true one as label, not a value")
         if told.label not in of.classes:
             raise FeedbackLabelError(
-                f"{of.name} has no class {shown(told.label, LONGEST_REPEATED)!r}; its classes are {', '.join(of.classes)}"
+                f"{of.name} has no class {shown(told.label, LONGEST_REPEATED)!r}; its classes are "
+                f"{', '.join(of.classes)}"
             )
-        return of.classes[self._label[place]] == told.label
+        return bool(of.classes[self._label[place]] == told.label)
 
     def _first_row(self, told: TrueLabel) -> int:
         parts = _ID.fullmatch(told.id)

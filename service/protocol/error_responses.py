@@ -157,6 +157,8 @@ class Failures:
         try:
             await self._app(scope, receive, send)
         except Exception as failure:
+            if scope.get(FAILURE_KEY) is failure:
+                raise  # an inner one has said all there is to say
             scope[FAILURE_KEY] = failure
             _log.exception("request failed", extra={"route": route_of(scope)})
             answer = self._answers.answer(scope, errors.ServiceError("the service failed; its log has the reason"))

@@ -105,9 +105,12 @@ def _items(body: bytes, limit: int) -> list[msgspec.Raw]:
 
 def _read(item: msgspec.Raw) -> TrueLabel | ServiceError:
     try:
-        return _TRUE_LABEL.decode(item)
+        told = _TRUE_LABEL.decode(item)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return MalformedRequestError(f"this is no feedback ({shown(str(error))}): {_SHAPE}")
+    if told.label is None and told.value is None:
+        return MalformedRequestError(f"this is no feedback, having neither label nor value: {_SHAPE}")
+    return told
 
 
 def _answer(accepted: int, refused: Sequence[tuple[int, ServiceError]]) -> Response:

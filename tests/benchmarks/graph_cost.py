@@ -15,8 +15,6 @@ from copy import deepcopy
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from statistics import median
-from time import perf_counter
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -35,6 +33,8 @@ from model_export.graph.onnx_writer import write_graph
 from model_export.graph.scorer import Scorer
 from model_export.text.minilm import minilm_folder
 from model_export.training import ChainzRuleClassifier
+from service.manifest import JacobianKind
+from tests.benchmarks.rounds import alternate
 
 ROUNDS = 30
 SHAPES = {"8-64-64-2": (8, (64, 64), 2), "384-512-512-5": (384, (512, 512), 5)}
@@ -65,17 +65,21 @@ class Naive(nn.Module):
         self.standardiser, self.network = scorer.standardiser, scorer.network
         self.temperature = scorer.temperature
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        hidden = self.standardiser(x)
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Return the logits of standardised rows [N, n_0], or of one row [n_0]."""
         for module in self.network.hidden:
             layer = cast("ChainzRuleLayer", module)
             z, c = layer.linear(hidden), cast("Polynomial", layer.activation).coefficients
             hidden = c[0] + c[1] * z + c[2] * z * z + c[3] * z * z * z
-        logits = self.network.head(hidden)
+        logits: Tensor = self.network.head(hidden)
+        return logits
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self.logits(self.standardiser(x))
         return logits.argmax(1), torch.softmax(logits / self.temperature, 1)
 
 
-def make_scorer(features: int, hidden: tuple[int, ...], classes: int) -> Scorer:
+def make_scorer(features: int, hidden: tuple[int, ...], classes: int, jacobian: JacobianKind = "margin") -> Scorer:
     """A network trained briefly on made-up data, so that its cubics are neither fresh nor special."""
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(1200, features))
@@ -83,7 +87,7 @@ def make_scorer(features: int, hidden: tuple[int, ...], classes: int) -> Scorer:
         1
     )
     estimator = ChainzRuleClassifier(hidden, max_epochs=10, random_state=0).fit(rows[:800], labels[:800])
-    return calibrate(estimator, rows[:800], rows[800:], labels[800:]).scorer
+    return calibrate(estimator, rows[:800], rows[800:], labels[800:], jacobian).scorer
 
 
 def naive_graph(scorer: Scorer, features: int) -> bytes:
@@ -111,14 +115,8 @@ def session(graph: bytes) -> onnxruntime.InferenceSession:
 
 def compare(calls: Mapping[str, Callable[[], object]], repeat: int) -> dict[str, float]:
     """Return microseconds per call by name."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(ROUNDS):
-        for name, call in calls.items():
-            started = perf_counter()
-            for _ in range(repeat):
-                call()
-            times[name].append((perf_counter() - started) / repeat * 1e6)
-    return {name: median(values) for name, values in times.items()}
+    timings = alternate(calls, dict.fromkeys(calls, repeat), ROUNDS)
+    return {name: timing.median for name, timing in timings.items()}
 
 
 def signal_costs(name: str) -> Iterator[Cost]:

@@ -17,11 +17,27 @@ def test_short_requests_of_one_turn_of_the_event_loop_share_a_run(exported: Expo
         answers = [engine.submit(model, make_rows(count, count)) for count in (1, 2, 3)]
         answers[1].cancel()
         await asyncio.sleep(0)
+        assert not dispatches  # others may come in
+        await asyncio.sleep(0)
         assert [answer.done() for answer in answers] == [True, True, True]
         assert [(d.requests, d.rows, d.reason) for d in dispatches] == [(2, 4, "turn")]
         for count in (1, 3):
             scored = await answers[count - 1]
             assert_same(scored.scores, model.score(make_rows(count, count)))
+
+    run(Limits(), scenario)
+
+
+def test_a_run_waits_two_turns_for_more_and_no_longer(exported: Exported) -> None:
+    model = Model.load(exported.folder, threads=1)
+
+    async def scenario(engine: Engine, dispatches: list[Dispatch]) -> None:
+        answers = []
+        for seed in range(4):  # one each turn
+            answers.append(engine.submit(model, make_rows(1, seed)))
+            await asyncio.sleep(0)
+        await asyncio.gather(*answers)
+        assert [d.requests for d in dispatches] == [3, 1]
 
     run(Limits(), scenario)
 

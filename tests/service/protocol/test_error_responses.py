@@ -7,6 +7,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service import errors
 from service.monitoring.logs import JsonFormatter
+from service.monitoring.middleware import RequestFrame
 from service.protocol.error_responses import STATUSES, ErrorAnswers, Failures, error_response
 from tests.conftest import Exported
 from tests.service.client import Service, serving
@@ -75,11 +76,15 @@ def test_half_an_answer_that_fails_is_broken_off(service: Service) -> None:
         async def send(message: Message) -> None:
             sent.append(message)
 
+        answers = ErrorAnswers(service.core.metrics)
+        frame = RequestFrame(Failures(Failures(half, answers), answers), service.core.metrics, lambda: False)
         with pytest.raises(RuntimeError):
-            await Failures(half, ErrorAnswers(service.core.metrics))({"type": "http", "path": "/"}, send, send)  # type: ignore[arg-type]
+            await frame({"type": "http", "path": "/", "method": "GET", "headers": []}, send, send)  # type: ignore[arg-type]
         return sent
 
+    before = service.samples()["chainzrule_errors_total{code=internal_error}"]
     assert [message["type"] for message in asyncio.run(run())] == ["http.response.start"]
+    assert service.samples()["chainzrule_errors_total{code=internal_error}"] == before + 1
 
 
 @pytest.mark.parametrize("host", ["[", "a b", "[::1", "x:99999999", "\xff", ""])

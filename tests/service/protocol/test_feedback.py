@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from service.app import create_app
+from service.core import make_core
+from service.settings import Settings
 from tests.conftest import Exported, make_table
 from tests.service.client import Service, serving
 
@@ -161,16 +164,18 @@ def test_where_no_rows_are_remembered_there_is_no_id_and_feedback_is_forbidden(e
 
 
 def test_health_answers_while_much_feedback_is_counted(exported: Exported) -> None:
-    with serving(exported.repository) as service:
-        app, rows = service.app, 10_000
-        name = service.client.post(PREDICT, json={"instances": [ROW] * rows}).json()["id"]
-        body = json.dumps({"feedback": [{"id": name, "row": row, "label": "low"} for row in range(rows)]}).encode()
+    rows = 10_000
+    app = create_app(make_core(Settings(repository=exported.repository, threads=1, deadline_seconds=60)))
 
     async def call(method: str, path: str, content: bytes) -> list[dict[str, Any]]:
         sent: list[dict[str, Any]] = []
+        messages = iter([{"type": "http.request", "body": content, "more_body": False}])
 
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": content, "more_body": False}
+            for message in messages:
+                return message
+            await asyncio.sleep(60)  # the client stays
+            return {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
             sent.append(message)
@@ -180,6 +185,9 @@ def test_health_answers_while_much_feedback_is_counted(exported: Exported) -> No
         return sent
 
     async def scenario() -> int:
+        answered = await call("POST", PREDICT, json.dumps({"instances": [ROW] * rows}).encode())
+        name = json.loads(answered[1]["body"])["id"]
+        body = json.dumps({"feedback": [{"id": name, "row": row, "label": "low"} for row in range(rows)]}).encode()
         telling = asyncio.create_task(call("POST", FEEDBACK, body))
         probes = 0
         while not telling.done():

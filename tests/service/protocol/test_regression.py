@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,15 +22,15 @@ def service(regression: Exported) -> Iterator[Service]:
         yield service
 
 
-def ask(service: Service, *rows: object) -> dict[str, object]:
+def ask(service: Service, *rows: object) -> dict[str, Any]:
     answer = service.client.post("/v1/models/yield:predict", json={"instances": rows})
     assert answer.status_code == 200, answer.text
-    found: dict[str, object] = answer.json()
+    found: dict[str, Any] = answer.json()
     return found
 
 
 def test_a_prediction_is_a_value_an_interval_and_its_reliability(service: Service, regression: Exported) -> None:
-    [usual, strange] = ask(service, ROW, STRANGE)["predictions"]  # type: ignore[misc]
+    [usual, strange] = ask(service, ROW, STRANGE)["predictions"]
     assert list(usual) == ["value", "interval", "reliability"]
     assert list(usual["interval"]) == ["lower", "upper", "coverage"]
     assert usual["interval"]["coverage"] == 0.9
@@ -51,7 +52,7 @@ def test_many_rows_without_sensitivity_are_answered_as_one_by_one(service: Servi
     together = service.client.post("/v1/models/yield:predict", json=body).json()["predictions"]
     assert len(together) == 300
     assert all("sensitivity" not in one["reliability"] for one in together)
-    [alone] = ask(service, rows[123])["predictions"]  # type: ignore[misc]
+    [alone] = ask(service, rows[123])["predictions"]
     assert together[123]["value"] == pytest.approx(alone["value"], rel=1e-5)
 
 
@@ -66,7 +67,7 @@ def test_the_open_protocol_has_its_tensors_and_says_what_they_are(service: Servi
     tensor = {"name": "features", "shape": [1, 4], "datatype": "FP32", "data": [21.5, 5.5, None, 0.3]}
     answer = service.client.post("/v2/models/yield/infer", json={"inputs": [tensor]}).json()
     outputs = {output["name"]: output["data"] for output in answer["outputs"]}
-    [prediction] = ask(service, ROW)["predictions"]  # type: ignore[misc]
+    [prediction] = ask(service, ROW)["predictions"]
     assert outputs["value"][0] == pytest.approx(prediction["value"], rel=1e-6)
     assert outputs["upper"][0] == pytest.approx(prediction["interval"]["upper"], rel=1e-6)
 
@@ -74,7 +75,7 @@ def test_the_open_protocol_has_its_tensors_and_says_what_they_are(service: Servi
 def test_feedback_is_a_true_value_right_within_the_tolerance(service: Service, regression: Exported) -> None:
     tolerance = read_manifest(regression.folder).predicted.tolerance
     answer = ask(service, ROW, ROW, ROW)
-    values = [prediction["value"] for prediction in answer["predictions"]]  # type: ignore[attr-defined]
+    values = [prediction["value"] for prediction in answer["predictions"]]
     told = [
         {"id": answer["id"], "row": 0, "value": values[0] + 0.99 * tolerance},
         {"id": answer["id"], "row": 1, "value": values[1] + 1.01 * tolerance},
@@ -95,7 +96,7 @@ def test_metrics_count_its_rows_and_expected_errors(service: Service, regression
         return service.samples()[f"{name}{{model=yield,version=1}}"]
 
     rows, errors = read("chainzrule_rows_total"), read("chainzrule_expected_errors_total")
-    [prediction] = ask(service, ROW)["predictions"]  # type: ignore[misc]
+    [prediction] = ask(service, ROW)["predictions"]
     assert read("chainzrule_rows_total") == rows + 1
     assert read("chainzrule_expected_errors_total") - errors == pytest.approx(
         1 - prediction["reliability"]["score"], abs=1e-5
