@@ -2,8 +2,8 @@
 
 Weighted cross-entropy fits p(c | x) w_c over its sum, so that taking log w_c from each logit gives p(c | x) again
 (Elkan, "The foundations of cost-sensitive learning", 2001). "balanced" weighs each class alike, "root" by the root of
-that. On generated tables (scikit-learn's make_classification) with 3 and 1 % of the rarer class; 6,000 rows to train on,
-as many to test on.
+that. On generated tables (scikit-learn's make_classification) with 3 and 1 % of the rarer class; 6,000 rows to train
+on, as many to test on.
 
     python -m tests.benchmarks.rare_classes
 """

@@ -12,6 +12,7 @@ from model_export.estimator_export import Rows, export_estimator
 from model_export.graph.folder_check import check_folder
 from model_export.graph.publication import ModelCard
 from model_export.training import ChainzRuleClassifier, ChainzRuleOrdinalClassifier, ChainzRuleRegressor
+from service.inputs import Feature
 from service.version_folder import read_manifest
 from tests.conftest import Exported, make_measured, make_table
 
@@ -42,7 +43,9 @@ def test_a_classifier_becomes_a_version_that_passes_every_check(
     manifest = read_manifest(folder)
     assert folder == tmp_path / "plant" / "1"
     assert manifest.classes == ("high", "poor", "medium")
-    assert {feature.name: feature.unit for feature in manifest.table.features}["pressure"] == "bar"
+    pressure = manifest.table.features[manifest.table.names.index("pressure")]
+    assert isinstance(pressure, Feature)
+    assert pressure.unit == "bar"
     assert manifest.training.rows + manifest.training.validation_rows == 300
     assert manifest.regression is None
     assert '"regression"' not in (folder / "manifest.json").read_text()
