@@ -1,5 +1,7 @@
 """A network for a user's own table: from a data frame to a fitted estimator, with what a report needs beside it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -7,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
 
@@ -167,8 +170,20 @@ def train_plan(plan: TablePlan, *, estimator: Any = None, seed: int = 0, progres
     columns = _settled(encoder.expand(rows[parts.training]))
     fitted = clone(estimator) if estimator is not None else usual_estimator(plan, len(columns))
     fitted.set_params(random_state=seed, progress=progress)
-    fitted.fit(columns, plan.target.codes[parts.training])
+    with _one_thread():
+        fitted.fit(columns, plan.target.codes[parts.training])
     return TrainedTable(plan, encoder, fitted, rows, look_for_trouble(plan, rows), seed)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch to one thread: steps as small as a table's take longer on several, which wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def usual_estimator(plan: TablePlan, rows: int) -> Any:
