@@ -198,7 +198,7 @@ def test_categories_that_would_not_fit_into_memory_are_refused_before_training(
 ) -> None:
     plan = plan_table(make_loans(200, seed=13), "paid", TableOptions(), 0)
     monkeypatch.setattr(memory, "available_bytes", lambda: 1e5)
-    with pytest.raises(DataError, match=r"a column for each common category holds 28\.8 kB, which takes about 173 kB"):
+    with pytest.raises(DataError, match=r"a column for each common category holds 25\.6 kB, which takes about 154 kB"):
         train_plan(plan)
 
 
