@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from model_export.graph.boundary import Boundary
+from model_export.graph.boundary import sensed
 from model_export.graph.finding import Finding, require
 from model_export.graph.stepping import Stepping, step_embeddings, step_pixels, step_table
 from model_export.graph.text_parts import TextParts
 from service.inference.feeds import Rows
 from service.inference.model import Model, Scores
-from service.inputs import ImageInput, TableInput
+from service.inputs import Feature, ImageInput, Input, TableInput
 
 
 class _Extent(NamedTuple):
@@ -24,6 +24,12 @@ class _Extent(NamedTuple):
 
 
 _EXTENTS = {"table": _Extent(64, 1e-2), "text": _Extent(16, 3e-2), "image": _Extent(12, 3e-2)}
+
+_GRADIENTS = {
+    "classification": "the gradient of the margin",
+    "ordinal": "what the level rises with",
+    "regression": "the gradient of the value",
+}
 
 _MOST = 0.8
 """Share of entries that must be right. Not all: a step may cross a kink of a piecewise-linear network."""
@@ -45,11 +51,10 @@ def check_gradient(model: Model, rows: Rows, scores: Scores, parts: TextParts | 
         VerificationError: naming the feature, dimension or channel for which they do not.
     """
     manifest = model.manifest
-    probabilities = scores["probabilities"].astype(np.float64)
-    boundary = Boundary.nearest(manifest, probabilities)
+    boundary, said = sensed(manifest, scores)
     known = ~np.isnan(rows.reshape(len(rows), -1)).any(1)
     extent = _EXTENTS[manifest.input.kind]
-    chosen = np.flatnonzero(boundary.clear(probabilities) & known)[: extent.rows]
+    chosen = np.flatnonzero(boundary.clear(said) & known)[: extent.rows]
     if len(chosen) == 0:
         yield Finding(
             "sensitivity could not be checked: every row's probabilities are saturated, or it lacks a value",
@@ -57,12 +62,20 @@ def check_gradient(model: Model, rows: Rows, scores: Scores, parts: TextParts | 
         )
         return
     stepping = _stepping(model, rows[chosen], scores["sensitivity"][chosen], parts)
+    unstepped = _unstepped(manifest.input)
+    if unstepped:
+        yield Finding(
+            f"sensitivity could not be checked for {', '.join(unstepped)}: categories and dates have no small steps",
+            checked=False,
+        )
+    if not stepping.names:
+        return
     expected = stepping.at_places(scores["sensitivity"][chosen])
     slopes = stepping.slopes(boundary.of(chosen))
     units = _fitted_units(expected, slopes, stepping.names) if stepping.units is None else stepping.units
     usual = np.sqrt(np.mean(expected**2, axis=1, keepdims=True))
     error = np.abs(slopes * units - expected) / np.maximum(np.maximum(np.abs(expected), usual), 1e-30)
-    what = "what the level rises with" if manifest.task == "ordinal" else "the gradient of the margin"
+    what = _GRADIENTS[manifest.task]
     for name in dict.fromkeys(stepping.names):
         columns = [other == name for other in stepping.names]
         of_name = error[:, columns][stepping.free[:, columns]]
@@ -88,6 +101,13 @@ def _stepping(model: Model, rows: Rows, sensitivity: NDArray[np.float32], parts:
     if parts is None:
         raise TypeError("a graph of texts is checked at its embedding: give its parts")
     return step_embeddings(parts, parts.embed(rows))
+
+
+def _unstepped(taken: Input) -> list[str]:
+    """Return the features of a table that are no numbers."""
+    if not isinstance(taken, TableInput):
+        return []
+    return [feature.name for feature in taken.features if not isinstance(feature, Feature)]
 
 
 def _fitted_units(expected: NDArray[np.float64], slopes: NDArray[np.float64], names: list[str]) -> NDArray[np.float64]:

@@ -59,7 +59,7 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
         (lambda content: content["input"]["features"][0].update(name="age"), "each name may stand once, and age"),
         (
             lambda content: content["input"]["features"][0].update(name='Glucose "fasting"'),
-            r"features\.0\.name: .*holds a quotation mark or a backslash: rename the column",
+            r"features\.0\.number\.name: .*holds a quotation mark or a backslash: rename the column",
         ),
         (lambda content: content["input"]["features"][0].update(name="a\\b"), "a quotation mark or a backslash"),
         (lambda content: content["input"]["features"][0].update(name="a\nb"), "must hold no control character"),
