@@ -32,7 +32,7 @@ class AveragePool(FixedLayer):
         share = 1 / (down * across)
         factors = (float(down), float(across))
         return over_rows(
-            lambda images: interpolate(images * share, scale_factor=factors, mode="nearest"),  # type: ignore[arg-type]
+            lambda images: interpolate(images * share, scale_factor=factors, mode="nearest"),
             cotangent,
         )
 
