@@ -25,7 +25,6 @@ class MaxPool(Layer):
         windows: where they lie.
     """
 
-    taps: Tensor
     kernel: Tensor
 
     def __init__(self, channels: int, windows: Windows) -> None:
@@ -33,7 +32,6 @@ class MaxPool(Layer):
         self.channels, self.windows = channels, windows
         height, width = windows.kernel
         count = height * width
-        self.register_buffer("taps", torch.arange(count).reshape(count, 1, 1))
         # One kernel a tap, which holds a 1 there.
         one_each = torch.eye(count).reshape(count, 1, height, width)
         self.register_buffer("kernel", one_each.repeat(channels, 1, 1, 1))
@@ -43,9 +41,13 @@ class MaxPool(Layer):
         (top, left), (height, width) = self.windows.padding, self.windows.kernel
         if top or left:
             x = pad(x, (left, left, top, top), value=_NOTHING)
-        candidates = torch.stack([self._seen(x, *tap) for tap in product(range(height), range(width))], 2)
-        chosen = candidates.argmax(2, keepdim=True) == self.taps
-        return candidates.amax(2), chosen.to(x.dtype)
+        candidates = [self._seen(x, *tap) for tap in product(range(height), range(width))]
+        largest = torch.stack(candidates, 2).amax(2)
+        free, chosen = torch.ones_like(largest), []
+        for candidate in candidates:
+            chosen.append(free * (candidate == largest))
+            free = free - chosen[-1]
+        return largest, torch.stack(chosen, 2)
 
     def pullback(self, cotangent: Tensor, record: Tensor) -> Tensor:
         """Return u at the places that the maxima were taken from; where windows overlap, the sum."""

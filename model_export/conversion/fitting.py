@@ -1,6 +1,6 @@
 """Cubics in the place of activations, fitted where their inputs really lie."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, cast
 
 import torch
@@ -20,10 +20,8 @@ from model_export.chainzrule import (
     Straight,
     Tangents,
 )
+from model_export.chainzrule.tangents import BOUND
 from model_export.conversion.steps import Curve
-
-_BOUND = 2.5
-"""In deviations of a neuron's inputs: beyond, the cubic goes on as its tangent."""
 
 _SMALLEST_DEVIATION = 1e-5
 """Of a neuron's inputs; one that hardly moves is fitted as if it moved so much."""
@@ -52,8 +50,8 @@ class Unfitted(nn.Module):
         self.curve = curve
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Refuse: its derivative is not known."""
-        raise NotImplementedError(f"no cubic has been fitted to {self.curve.path} yet")
+        """Return φ(z), and no derivative: it is not known. What works in place gets a copy."""
+        return self.curve.function(z.clone()), torch.full_like(z, torch.nan)
 
 
 class Fit(NamedTuple):
@@ -75,9 +73,9 @@ def fit_cubics(network: Network, rows: Tensor, seed: int = 0) -> tuple[Fit, ...]
     """Put fitted cubics in the place of every `Unfitted`, from the input on, and say how well they fit.
 
     Each is fitted to the inputs that it gets from the cubics before it, by least squares over the sample: the network's
-    own weighting. What is fitted is the cubic *with* its tangents, which is linear in its coefficients too. Statistics
-    of batch normalisation are taken anew on the way, since cubics before them move their inputs; gain and shift go
-    into the cubic.
+    own weighting. What is fitted is the cubic *with* its tangents, which is linear in its coefficients too. Cubics
+    before it move its inputs, so their mean and deviation are first brought to what they are in the network as it was:
+    by its normalisation's statistics, or by its weights. Gain and shift of a normalisation go into the cubic.
 
     Args:
         network: evaluated from now on with cubics.
@@ -85,12 +83,10 @@ def fit_cubics(network: Network, rows: Tensor, seed: int = 0) -> tuple[Fit, ...]
         seed: of the places that are drawn from images.
     """
     generator = torch.Generator().manual_seed(seed)
-    fits = []
-    for slot in slots(network.layers):
-        fit = _replace(network, slot, rows, generator)
-        if fit is not None:
-            fits.append(fit)
-    return tuple(fits)
+    found = list(slots(network.layers))
+    originals = _original_moments(network, found, rows)
+    fits = (_replace(network, *each, rows, generator) for each in zip(found, originals, strict=True))
+    return tuple(fit for fit in fits if fit is not None)
 
 
 def slots(layers: Sequence[Layer]) -> Iterator[Slot]:
@@ -104,26 +100,41 @@ def slots(layers: Sequence[Layer]) -> Iterator[Slot]:
 
 
 @torch.no_grad()
-def _replace(network: Network, slot: Slot, rows: Tensor, generator: torch.Generator) -> Fit | None:
+def _replace(
+    network: Network, slot: Slot, original: "_Moments", rows: Tensor, generator: torch.Generator
+) -> Fit | None:
     before = slot.activation
     normalised = before if isinstance(before, Normalised) else None
-    curved = before.activation if normalised is not None else before
+    curved = before if normalised is None else normalised.activation
     if normalised is None and isinstance(curved, Straight):
         return None
-    inputs = _inputs(network, slot, rows, generator)
+    values, moments = _inputs(network, slot, rows, generator)
     epsilon = _SMALLEST_DEVIATION**2 if normalised is None else normalised.epsilon
-    deviation = torch.sqrt(inputs.variance + epsilon)
+    # Where the values would lie in the network as it was, as a function of standardised ones.
+    scale, shift = torch.sqrt(original.variance + epsilon), original.mean
     if normalised is not None:
-        normalised.mean.copy_(inputs.mean)
-        normalised.variance.copy_(inputs.variance)
+        shift = (shift - normalised.mean) * normalised.scale + normalised.shift
+        scale = scale * normalised.scale
+        normalised.mean.copy_(moments.mean)
+        normalised.variance.copy_(moments.variance)
     if not isinstance(curved, Unfitted):
+        assert normalised is not None, "only a normalisation stands alone"  # noqa: S101 - for the type checker
+        normalised.gain.copy_(scale)
+        normalised.shift.copy_(shift)
         return None
-    standard = (inputs.values - inputs.mean) / deviation
-    meant = inputs.values if normalised is None else standard * normalised.gain + normalised.shift
+    deviation = torch.sqrt(moments.variance + epsilon)
+    standard = (values - moments.mean) / deviation
+    meant = standard * scale + shift
     # An activation may have parameters a channel, as PReLU has: it is given values as it would meet them.
     targets = curved.curve.function(meant.to(torch.float32, copy=True)).double()
     polynomial, errors = fit_polynomial(standard, targets)
-    slot.activation = _standing(slot, normalised, inputs.mean, deviation, Tangents(polynomial, _BOUND))
+    curve = Tangents(polynomial, BOUND)
+    if normalised is None:
+        slot.activation = _standing(slot, moments.mean, deviation, curve)
+    else:
+        normalised.gain.fill_(1)
+        normalised.shift.zero_()
+        normalised.activation = curve
     spread = (targets - targets.mean(0)).square().mean().sqrt().clamp_min(1e-12)
     return Fit(
         curved.curve.path,
@@ -135,15 +146,8 @@ def _replace(network: Network, slot: Slot, rows: Tensor, generator: torch.Genera
     )
 
 
-def _standing(
-    slot: Slot, normalised: Normalised | None, mean: Tensor, deviation: Tensor, curve: Activation
-) -> Activation:
+def _standing(slot: Slot, mean: Tensor, deviation: Tensor, curve: Activation) -> Activation:
     """Return an activation of a curve that wants its inputs standardised; a slot's weights do it, if it has some."""
-    if normalised is not None:
-        normalised.gain.fill_(1)
-        normalised.shift.zero_()
-        normalised.activation = curve
-        return normalised
     if isinstance(slot, ActivationLayer):
         return Standardised(mean.float(), deviation.float(), curve)
     linear = slot.linear if isinstance(slot, ChainzRuleLayer) else slot.convolution
@@ -153,6 +157,7 @@ def _standing(
     return curve
 
 
+@torch.no_grad()
 def fit_polynomial(standard: Tensor, targets: Tensor) -> tuple[Polynomial, Tensor]:
     """Return a cubic a neuron which, with its tangents beyond the bound, is nearest to the targets, and its errors.
 
@@ -163,28 +168,59 @@ def fit_polynomial(standard: Tensor, targets: Tensor) -> tuple[Polynomial, Tenso
     Returns:
         The polynomial, and the mean squared errors [width].
     """
-    within = standard.clamp(-_BOUND, _BOUND)
-    beyond = standard - within
-    powers = [within**k for k in range(4)]
-    tangents = [powers[0], *(powers[k] + k * powers[k - 1] * beyond for k in range(1, 4))]
-    basis = torch.stack(tangents, -1)
-    normal = torch.einsum("nwk,nwl->wkl", basis, basis)
-    normal += _RIDGE * len(standard) * torch.eye(4, dtype=normal.dtype)
-    coefficients = torch.linalg.solve(normal, torch.einsum("nwk,nw->wk", basis, targets))
-    errors = (torch.einsum("nwk,wk->nw", basis, coefficients) - targets).square().mean(0)
-    polynomial = Polynomial(targets.shape[1])
-    polynomial.coefficients.copy_(coefficients.T)
+    # A matrix a neuron, [width, 4, n].
+    standard, targets = standard.T.contiguous(), targets.T.contiguous()
+    within = standard.clamp(-BOUND, BOUND)
+    powers = [torch.ones_like(within), within, within.square(), within * within.square()]
+    tangents = (powers[k] + k * powers[k - 1] * (standard - within) for k in range(1, 4))
+    basis = torch.stack([powers[0], *tangents], 1)
+    normal = basis @ basis.transpose(1, 2)
+    normal += _RIDGE * standard.shape[1] * torch.eye(4, dtype=normal.dtype)
+    coefficients = torch.linalg.solve(normal, basis @ targets.unsqueeze(2))
+    errors = ((coefficients.transpose(1, 2) @ basis)[:, 0] - targets).square().mean(1)
+    polynomial = Polynomial(len(targets))
+    polynomial.coefficients.copy_(coefficients[:, :, 0].T)
     return polynomial, errors
 
 
-class _Inputs(NamedTuple):
-    """What an activation is given, in float64."""
+class _Moments:
+    """Mean and variance of values [n, width], part after part, in float64."""
 
-    mean: Tensor
-    """[width]"""
-    variance: Tensor
-    values: Tensor
-    """[n, width], some of them"""
+    def __init__(self) -> None:
+        self.count = 0
+        self.total = self.squares = torch.zeros((), dtype=torch.float64)
+
+    def add(self, values: Tensor) -> None:
+        """Take more values into account."""
+        self.count += len(values)
+        self.total = self.total + values.sum(0, dtype=torch.float64)
+        self.squares = self.squares + values.double().square().sum(0)
+
+    @property
+    def mean(self) -> Tensor:
+        """[width]."""
+        return self.total / self.count
+
+    @property
+    def variance(self) -> Tensor:
+        """[width]."""
+        return (self.squares / self.count - self.mean.square()).clamp_min(0)
+
+
+@torch.no_grad()
+def _original_moments(network: Network, found: Sequence[Slot], rows: Tensor) -> list[_Moments]:
+    """Return the moments of what reaches each slot's activation while no cubic stands anywhere."""
+    moments = [_Moments() for _ in found]
+
+    def watch(of: _Moments) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        return lambda _module, given: of.add(_by_channel(given[0]))
+
+    hooks = [slot.activation.register_forward_pre_hook(watch(of)) for slot, of in zip(found, moments, strict=True)]
+    for batch in torch.split(rows, _ROWS_AT_A_TIME):
+        network(batch)
+    for hook in hooks:
+        hook.remove()
+    return moments
 
 
 class _Reached(Exception):  # noqa: N818 - no error: the rest of the network need not run
@@ -192,29 +228,25 @@ class _Reached(Exception):  # noqa: N818 - no error: the rest of the network nee
         self.values = values
 
 
-def _inputs(network: Network, slot: Slot, rows: Tensor, generator: torch.Generator) -> _Inputs:
-    """Return what reaches a slot's activation, normalisation included, for sample rows."""
+def _inputs(network: Network, slot: Slot, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, _Moments]:
+    """Return what reaches a slot's activation, normalisation included: some values [n, width], the moments of all."""
 
     def stop(_module: nn.Module, given: tuple[Tensor, ...]) -> None:
         raise _Reached(given[0])
 
     hook = slot.activation.register_forward_pre_hook(stop)
     parts: list[Tensor] = []
-    total = squares = torch.zeros((), dtype=torch.float64)
-    count = 0
-    try:
-        for batch in torch.split(rows, _ROWS_AT_A_TIME):
-            try:
-                network(batch)
-            except _Reached as reached:
-                values = _by_channel(reached.values).double()
-                total, squares, count = total + values.sum(0), squares + values.square().sum(0), count + len(values)
-                share = -(-_VALUES * len(batch) // len(rows))
-                parts.append(values[torch.randperm(len(values), generator=generator)[:share]])
-    finally:
-        hook.remove()
-    mean = total / count
-    return _Inputs(mean, (squares / count - mean.square()).clamp_min(0), torch.cat(parts))
+    moments = _Moments()
+    for batch in torch.split(rows, _ROWS_AT_A_TIME):
+        try:
+            network(batch)
+        except _Reached as reached:
+            values = _by_channel(reached.values)
+            moments.add(values)
+            share = -(-_VALUES * len(batch) // len(rows))
+            parts.append(values[torch.randperm(len(values), generator=generator)[:share]].double())
+    hook.remove()
+    return torch.cat(parts), moments
 
 
 def _by_channel(values: Tensor) -> Tensor:
