@@ -78,7 +78,7 @@ def fine_tune(
     tuned, prepare = deepcopy(network).requires_grad_(), deepcopy(standardiser).float()
     optimiser = AdamW(_parameters(tuned), lr=learning_rate)
     steps = max(len(learnt) // batch_size, 1)
-    rates = OneCycleLR(optimiser, learning_rate, total_steps=epochs * steps, pct_start=0.25)
+    rates = OneCycleLR(optimiser, learning_rate, total_steps=epochs * steps)
     generator = torch.Generator().manual_seed(seed)
     best, best_loss, best_network = 0, _loss(tuned, prepare, rows, codes, held_out), deepcopy(tuned)
     for epoch in range(epochs):

@@ -160,11 +160,11 @@ def test_other_activations_are_fitted_too_and_refused_where_they_are_to_be_kept(
 
 
 def test_a_neuron_that_never_moves_does_no_harm() -> None:
-    module = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    first = nn.Linear(3, 4)
     with torch.no_grad():
-        module[0].weight[0] = 0
-        module[0].bias[0] = 1.5
-    network = convert(module, torch.randn(200, 3)).network
+        first.weight[0] = 0
+        first.bias[0] = 1.5
+    network = convert(nn.Sequential(first, nn.ReLU(), nn.Linear(4, 2)), torch.randn(200, 3)).network
     assert all(torch.isfinite(value).all() for value in network.state_dict().values())
     layer = network.layers[0]
     assert not isinstance(layer, ActivationLayer)
