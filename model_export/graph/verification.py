@@ -55,8 +55,7 @@ def check_parity(
       probability makes, tried out; together never more than 0.1.
 
     Where derivatives jump, at a ReLU or a maximum, what a change of the inputs by as much as rounding makes of an
-    output is allowed on top: see `changes_at_kinks`. Such derivatives have few values, which many rows share: rounding
-    decides which of them ranks first, so that the bound of 0.1 does not hold there.
+    output is allowed on top: see `changes_at_kinks`.
 
     The logits' terms are Σ |w| |h| + |b|, the largest over the classes: far outside training hidden values of cubics
     cancel in the sum, and its rounding is that of the terms (Higham, "Accuracy and Stability of Numerical Algorithms",
@@ -87,7 +86,7 @@ def check_parity(
             jumps = changes_at_kinks(scorer, exact, _ROUNDING * tolerance).present() if kinks else {}
         names = list(expected.present())
         found = dict(zip(names, session.run(names, {tensor: rows}), strict=True))
-        scales = _scales(expected, resolution, tolerance, np.inf if kinks else _LOOSEST)
+        scales = _scales(expected, resolution, tolerance)
         decided = expected.boundary_distance > tolerance * scales.boundary_distance
         for name, values in found.items():
             if not np.isfinite(values).all():
@@ -197,9 +196,7 @@ def _odds(scorer: Scorer, trace: Trace, apart: Tensor, larger: float) -> Tensor:
     return log_odds(torch.sigmoid(largest[:, 0] - others + apart) + larger)
 
 
-def _scales(
-    expected: Scores[NDArray[Any]], resolution: _Resolution, tolerance: float, loosest: float = _LOOSEST
-) -> Scores[NDArray[Any]]:
+def _scales(expected: Scores[NDArray[Any]], resolution: _Resolution, tolerance: float) -> Scores[NDArray[Any]]:
     """Return what each output's difference is measured against, [N] each; `check_parity` says what they are."""
     norm = np.maximum(expected.jacobian_norm, 1e-12)
     resolved = np.maximum(norm, np.sqrt(np.mean(norm**2)))
@@ -210,8 +207,8 @@ def _scales(
         jacobian_norm=resolved,
         tail_ratio=expected.tail_ratio * resolved / norm,
         boundary_distance=(np.maximum(1, resolution.logits) + expected.boundary_distance * resolved) / norm,
-        typicality=1 + np.minimum(resolution.typicality, loosest) / tolerance,
-        reliability=1 + np.minimum(resolution.reliability, loosest) / tolerance,
+        typicality=1 + np.minimum(resolution.typicality, _LOOSEST) / tolerance,
+        reliability=1 + np.minimum(resolution.reliability, _LOOSEST) / tolerance,
         sensitivity=resolved,
         expected_level=None if expected.expected_level is None else 1 + resolution.exponents,
     )

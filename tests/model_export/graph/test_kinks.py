@@ -22,7 +22,6 @@ from model_export.graph.verification import check_parity
 from model_export.tasks.image_task import describe_images
 from model_export.training.standardiser import PixelStandardiser, Standardiser
 from service.manifest import Training
-from tests.model_export.conversion.ordinary import ResidualNetwork
 from tests.model_export.gratings import gratings
 
 
@@ -74,8 +73,17 @@ def test_a_network_that_keeps_its_activations_is_exported_with_the_same_outputs(
     standardiser = PixelStandardiser.fit(data.training.rows)
     rows = standardiser(torch.from_numpy(data.training.rows)).float()
     torch.manual_seed(0)
-    module = ResidualNetwork(channels=1)
-    module.fc = nn.Linear(8, 2)
+    module = nn.Sequential(
+        nn.Conv2d(1, 6, 3, padding=1),
+        nn.BatchNorm2d(6),
+        nn.SiLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 8, 3, stride=2, padding=1),
+        nn.GELU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(8, 2),
+    )
     optimiser = torch.optim.Adam(module.parameters(), lr=0.02)
     for _ in range(30):
         optimiser.zero_grad()
@@ -90,7 +98,7 @@ def test_a_network_that_keeps_its_activations_is_exported_with_the_same_outputs(
         card=ModelCard(name="gratings", description="Upright or level", data="made up"),
         classes=("upright", "level"),
         inputs=describe_images(standardiser, "refuse"),
-        activation="relu",
+        activation="silu, gelu",
         training=Training(data="made up", rows=400, validation_rows=0, seed=0, dreg="none", epochs=30),
     )
     assert list(check_folder(folder))
