@@ -20,6 +20,14 @@ _STEEPEST, _RANDOM = 6, 2
 """Pixels that are stepped in each channel of an image."""
 
 
+class Slopes(NamedTuple):
+    """The margin's gradient [n, C] at some places, as the rows count."""
+
+    values: NDArray[np.float64]
+    unsure: NDArray[np.float64]
+    """by how much steps and half steps differ: much where the derivative jumps in between"""
+
+
 class Stepping(NamedTuple):
     """Rows whose coordinates can be stepped one by one, and what the probabilities, or values, are then."""
 
@@ -37,14 +45,14 @@ class Stepping(NamedTuple):
     names: list[str]
     """[C]: what is stepped, in words; may be the same for several"""
 
-    def slopes(self, boundary: Boundary | Value) -> NDArray[np.float64]:
-        """Return the margin's gradient [n, C] at the places, as the rows count.
+    def slopes(self, boundary: Boundary | Value) -> Slopes:
+        """Return the gradient of the margin, or of the value, at the places.
 
         By central differences, extrapolated by Richardson's rule from steps and half steps: the error is of fourth
         order.
         """
         coarse, fine = (self._slopes(boundary, steps) for steps in (self.steps, self.steps / 2))
-        return (4 * fine - coarse) / 3
+        return Slopes((4 * fine - coarse) / 3, np.abs(fine - coarse))
 
     def at_places(self, gradient: NDArray[Any]) -> NDArray[np.float64]:
         """Return the entries [n, C] of a gradient of the rows' shape at the places."""
