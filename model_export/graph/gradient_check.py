@@ -32,7 +32,7 @@ _GRADIENTS = {
 }
 
 _MOST = 0.8
-"""Share of entries that must be right. Not all: a step may cross a kink of a piecewise-linear network and show it not."""
+"""Share of entries that must be right. Not all: a step may cross a kink and not show it."""
 
 _LEAST = 0.2
 """Share of entries of which steps and half steps must say the same, for anything to be concluded from them."""
