@@ -11,6 +11,10 @@ from rich.text import Text
 from model_export.card import card
 from model_export.errors import ModelExportError
 from model_export.graph.folder_check import check_folder
+from model_export.own_data.command import OwnData, train_own
+from model_export.own_data.options import TableOptions
+from model_export.own_data.target import TASKS as TARGET_TASKS
+from model_export.own_data.values import KINDS
 from model_export.tasks import TASKS, TextTask
 from model_export.text.pooling import PoolingName
 from service.errors import ServiceError
@@ -29,7 +33,9 @@ Folder = Annotated[Path, typer.Argument(help="A version folder, <repository>/<na
 
 @app.command()
 def train(
-    task: Annotated[str, typer.Argument(help=f"A built-in task: {', '.join(TASKS)}.")],
+    task: Annotated[
+        str | None, typer.Argument(help=f"A built-in task: {', '.join(TASKS)}. Or give --data, --target and --name.")
+    ] = None,
     repository: Annotated[Path, typer.Option(help="Where <name>/<version>/ is written.")] = Path("models"),
     version: Annotated[int | None, typer.Option(min=1, help="The next free one unless given.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the split, the start and the order of the rows.")] = 0,
@@ -40,8 +46,46 @@ def train(
         PoolingName | None, typer.Option(help="Of a text task: how the tokens' vectors become an embedding.")
     ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="Of a text task: the encoder in 8-bit integers.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="Your own: a CSV or Parquet file, or a folder of folders of pictures.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Of your own file: the column to be predicted.")] = None,
+    name: Annotated[str | None, typer.Option(help="Of your own data: what the model is called.")] = None,
+    options: Annotated[
+        Path | None, typer.Option(help="Of your own file: a TOML file of what the flags below say; flags come first.")
+    ] = None,
+    predict: Annotated[
+        str | None, typer.Option("--task", help=f"What the target is, if not as inferred: {', '.join(TARGET_TASKS)}.")
+    ] = None,
+    levels: Annotated[str | None, typer.Option(help="An ordinal target's values, rising, with commas between.")] = None,
+    kinds: Annotated[
+        list[str] | None, typer.Option("--type", help=f"COLUMN=KIND, if not as inferred: {', '.join(KINDS)}.")
+    ] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="A column to be left out.")] = None,
+    group: Annotated[str | None, typer.Option(help="Hold out whole groups: rows alike in this column.")] = None,
+    time: Annotated[str | None, typer.Option(help="Hold out the newest rows by this column.")] = None,
 ) -> None:
-    """Train a built-in task, calibrate it on held-out rows, and export it, verified."""
+    """Train a built-in task, or on your own data; calibrate on held-out rows, and export, verified."""
+    if data is not None:
+        if task is not None or pooling or int8:
+            _fail("--data takes no built-in task, and neither --pooling nor --int8")
+        if name is None:
+            _fail("say with --name what the model is to be called")
+        said = (predict, levels, kinds, drop, group, time)
+        try:
+            chosen_options = None
+            if options is not None or any(said):
+                chosen_options = (TableOptions.read(options) if options else TableOptions()).but(
+                    task=predict, levels=levels, types=kinds or (), drop=drop or (), group=group, time=time
+                )
+            own = OwnData(data, name, repository, target, chosen_options, encoder, version, seed)
+            folder = train_own(own, console)
+        except ModelExportError as error:
+            _fail(str(error))
+        _written(folder, repository)
+        return
+    if task is None:
+        _fail(f"give a task, {', '.join(TASKS)}, or your own data with --data, --target and --name")
     if task not in TASKS:
         _fail(f"no task is called {task!r}; there are {', '.join(TASKS)}")
     chosen = TASKS[task]
@@ -53,8 +97,7 @@ def train(
         folder = chosen.export(repository, version=version, seed=seed, progress=console.is_terminal)
     except ModelExportError as error:
         _fail(str(error))
-    console.print(card(read_manifest(folder)))
-    console.print(Text(f"written to {folder}; serve it: chainzrule serve --repository {repository}"), soft_wrap=True)
+    _written(folder, repository)
 
 
 @app.command()
@@ -149,6 +192,11 @@ def reproduce(
 def serve() -> None:
     """Serve a repository over HTTP; `chainzrule serve --help` has its settings."""
     raise AssertionError("chainzrule.cli runs serve before the offline half is loaded")
+
+
+def _written(folder: Path, repository: Path) -> None:
+    console.print(card(read_manifest(folder)))
+    console.print(Text(f"written to {folder}; serve it: chainzrule serve --repository {repository}"), soft_wrap=True)
 
 
 def _fail(message: str) -> NoReturn:

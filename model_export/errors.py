@@ -17,6 +17,10 @@ class ExportError(ModelExportError):
     """A network cannot be turned into a version folder."""
 
 
+class ConversionError(ModelExportError, ValueError):
+    """A torch module has a part, named by its path, that the library's layers cannot stand for."""
+
+
 class VerificationError(ModelExportError):
     """An exported graph does not do what its manifest or its network says."""
 

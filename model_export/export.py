@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 
 from model_export.chainzrule import Network
 from model_export.graph.calibration import calibrate_network
-from model_export.graph.evaluation import evaluate, run_graph
+from model_export.graph.evaluation import evaluate, run_graph, run_outputs
 from model_export.graph.onnx_writer import export_graph
 from model_export.graph.publication import ModelCard, publish
+from model_export.graph.regression.calibration import Measured, Target, calibrate_regression
+from model_export.graph.regression.evaluation import evaluate_regression
+from model_export.graph.regression.scorer import RegressionScores
 from model_export.training.standardiser import InputStandardiser
 from service.inputs import ImageInput, TableInput
 from service.manifest import JacobianKind, Training
@@ -98,11 +101,85 @@ def export(
     )
 
 
+class RegressionData(NamedTuple):
+    """The same three uses, of rows with a number each."""
+
+    training: Measured
+    calibration: Measured
+    test: Measured
+
+
+def export_regression(
+    network: Network,
+    standardiser: InputStandardiser,
+    data: RegressionData,
+    target: Target,
+    *,
+    repository: Path,
+    version: int,
+    card: ModelCard,
+    inputs: TableInput | ImageInput,
+    activation: str,
+    training: Training,
+) -> Path:
+    """Calibrate, export, verify, evaluate and write a network of one output; return its version folder.
+
+    Args:
+        network: trained, any composition of the library's layers and a linear head to the target in its own unit.
+        standardiser: from raw rows to what the network takes.
+        data: what it was trained on, what it is calibrated on and what it is tested on.
+        target: what is predicted.
+        repository: where `<name>/<version>/` goes.
+        version: not there yet.
+        card: what the model is called and what it is for; right and wrong in its risks are by the target's tolerance.
+        inputs: what clients send.
+        activation: the network's activation in words.
+        training: the record of how it was trained.
+
+    Raises:
+        DataError: if there are too few calibration rows, or the network has no activation.
+        VerificationError: if the graph and the network disagree; nothing is written then.
+        ExportError: if the version is there already, or the disk refuses.
+    """
+    some = _chosen(len(data.training.rows), training.seed)
+    calibration = calibrate_regression(
+        standardiser,
+        network,
+        Measured(data.training.rows[some], data.training.targets[some]),
+        data.calibration,
+        target,
+        (card.review_risk, card.reject_risk),
+    )
+    graph = export_graph(calibration.scorer, inputs.tensor, _as_sent(data.calibration.rows))
+    tested, held_out = (
+        RegressionScores(**run_outputs(graph, _as_sent(part.rows))) for part in (data.test, data.calibration)
+    )
+    return publish(
+        repository,
+        version,
+        card,
+        (),
+        inputs,
+        calibration,
+        network,
+        activation,
+        training,
+        evaluate_regression(tested, data.test, (held_out, data.calibration), calibration.regression),
+        graph,
+    )
+
+
 def _some(rows: NDArray[Any], seed: int) -> NDArray[Any]:
     """Return as many of the rows as the signature needs."""
-    if len(rows) <= _SIGNATURE_ROWS:
-        return rows
-    return rows[np.random.default_rng(seed).permutation(len(rows))[:_SIGNATURE_ROWS]]
+    some: NDArray[Any] = rows[_chosen(len(rows), seed)]
+    return some
+
+
+def _chosen(rows: int, seed: int) -> slice | NDArray[np.int64]:
+    """Return the indices of as many rows as the signature needs."""
+    if rows <= _SIGNATURE_ROWS:
+        return slice(None)
+    return np.random.default_rng(seed).permutation(rows)[:_SIGNATURE_ROWS]
 
 
 def _as_sent(rows: NDArray[Any]) -> NDArray[Any]:

@@ -1,74 +1,77 @@
 """What a model takes: rows of numbers, texts or images, as its manifest says."""
 
-from typing import Annotated, ClassVar, Literal, Self
-from unicodedata import category
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from service.features import (
+    CategoricalFeature,
+    ClassName,
+    Column,
+    DateFeature,
+    Feature,
+    FeatureName,
+    Part,
+    once,
+)
 
-class Part(BaseModel):
-    """A part of a manifest: it never changes, and knows every field that it has."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-def _sayable(name: str) -> str:
-    """Refuse a name that nobody could read in an answer."""
-    if not name.strip() or any(category(character) == "Cc" for character in name):
-        raise ValueError(f"{name!r} is no name: it must not be blank and must hold no control character")
-    return name
-
-
-def _writable(name: str) -> str:
-    """Refuse what JSON has to escape: the decoder of rows by name cannot be compiled for it."""
-    if '"' in name or "\\" in name:
-        raise ValueError(f"{name!r} holds a quotation mark or a backslash: rename the column, and export it again")
-    return name
-
-
-ClassName = Annotated[str, AfterValidator(_sayable)]
-FeatureName = Annotated[ClassName, AfterValidator(_writable)]
-
-
-class Feature(Part):
-    """One number a client sends, in the unit it was trained in."""
-
-    name: FeatureName
-    unit: str | None = None
-    minimum: float = Field(description="smallest known value among the training rows")
-    maximum: float = Field(description="largest known value among the training rows")
-    mean: float = Field(description="mean of the known training values; stands in for a missing one")
-    standard_deviation: float = Field(gt=0, description="one unit of sensitivity and boundary_distance")
-    may_be_missing: bool = Field(description="whether null is accepted")
-    missing_ratio: float = Field(ge=0, le=1, description="share of the training rows without a value")
-    example: float = Field(description="a usual value, the training median")
+__all__ = [
+    "CategoricalFeature",
+    "Channel",
+    "ClassName",
+    "Column",
+    "DateFeature",
+    "Feature",
+    "ImageInput",
+    "Input",
+    "Part",
+    "TableInput",
+    "TextInput",
+    "once",
+]
 
 
-def once(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse a name that stands twice: answers are objects by name."""
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise ValueError(f"each name may stand once, and {', '.join(sorted(twice))} stands more often")
-    return names
-
-
-def _named_once(features: tuple[Feature, ...]) -> tuple[Feature, ...]:
+def _named_once(features: tuple[Column, ...]) -> tuple[Column, ...]:
     once(tuple(feature.name for feature in features))
     return features
 
 
 class TableInput(Part):
-    """Rows of numbers, sent by feature name or as lists in this order; one FP32 tensor [N, features] in the graph."""
+    """Rows of values, sent by feature name or as lists in this order; one FP32 tensor [N, features] in the graph.
+
+    Which number stands for a category or a date, `CategoricalFeature` and `DateFeature` say.
+    """
 
     kind: Literal["table"] = "table"
     tensor: str = "features"
-    features: Annotated[tuple[Feature, ...], AfterValidator(_named_once)] = Field(min_length=1)
+    features: Annotated[tuple[Column, ...], AfterValidator(_named_once)] = Field(min_length=1)
     clamp: float = Field(gt=0, description="features count as at most this many standard deviations from the mean")
+    ignored: tuple[FeatureName, ...] = Field(
+        (), description="columns of the training file that the model does without; rows by name may have them"
+    )
+
+    @model_validator(mode="after")
+    def _ignored_are_others(self) -> Self:
+        once((*self.names, *self.ignored))
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `ignored` out where nothing is: such manifests are written as they always were."""
+        written: dict[str, Any] = write(self)
+        if not self.ignored:
+            del written["ignored"]
+        return written
 
     @property
     def names(self) -> tuple[str, ...]:
         """The features' names, in the tensor's order."""
         return tuple(feature.name for feature in self.features)
+
+    @property
+    def numbers_alone(self) -> bool:
+        """Whether every feature is a number, and rows have nothing else."""
+        return not self.ignored and all(isinstance(feature, Feature) for feature in self.features)
 
     @property
     def gradient_shape(self) -> tuple[int, ...]:

@@ -4,11 +4,12 @@ The exporter writes a `Manifest` beside the graph and the service reads it; neit
 It needs pydantic and nothing else.
 """
 
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from service.inputs import ClassName, Input, Part, TableInput, once
+from service.regression import Regression, RegressionEvaluation
 
 SCHEMA_VERSION: Final = 1
 MANIFEST_FILE: Final = "manifest.json"
@@ -18,6 +19,11 @@ TOKENIZER_FILE: Final = "tokenizer.json"
 JacobianKind = Literal["full", "margin"]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _is_none(value: object) -> bool:
+    """Return whether a field is left out: a manifest that has no use for it is as those before it was there."""
+    return value is None
 
 
 class Output(NamedTuple):
@@ -73,6 +79,35 @@ EXPECTED_LEVEL: Final = Output(
     "expected_level", "FP32", (), "mean of the distribution over levels, which are counted from 0 as label does"
 )
 """One more, of an ordinal model."""
+
+REGRESSION_OUTPUTS: Final = (
+    Output("value", "FP32", (), "the number predicted, in the target's unit"),
+    Output(
+        "lower", "FP32", (), "lower end of the prediction interval, which has the coverage that the manifest states"
+    ),
+    Output("upper", "FP32", (), "upper end of it"),
+    Output(
+        "jacobian_norm",
+        "FP32",
+        (),
+        "norm of the value's gradient by the standardised input, in the target's unit",
+    ),
+    *(output for output in OUTPUTS if output.name in {"tail_ratio", "typicality"}),
+    Output(
+        "reliability",
+        "FP32",
+        (),
+        "calibrated probability that the value is within the manifest's tolerance of the truth, pulled towards that of "
+        "a constant the stranger the signature",
+    ),
+    Output(
+        "sensitivity",
+        "FP32",
+        ("input",),
+        "gradient of the value, in the target's unit, per training standard deviation of each feature",
+    ),
+)
+"""The outputs of a regression model, in order, in the place of `OUTPUTS`."""
 
 
 class Network(Part):
@@ -131,11 +166,12 @@ class Reference(Part):
     rows: int
     jacobian_norm: float = Field(description="mean ‖J‖; for several class pairs, over all of them")
     tail_ratio: float = Field(description="τ = p99(‖J‖) / mean(‖J‖)")
-    temperature: float
+    temperature: float = Field(description="of the probabilities; 1 of a regression, which has none")
     smallest_typicality: float = Field(description="the floor of the p-value, 1 / (rows + 1)")
     reliability_weights: tuple[float, float, float] = Field(
         description="a, b and chance: reliability = chance + (σ(a + b·log-odds of the label's probability) − chance) "
-        "times w, which is 1 for usual rows and falls to 0 the stranger a row's signature is"
+        "times w, which is 1 for usual rows and falls to 0 the stranger a row's signature is; of a regression, with "
+        "log(tolerance / difficulty) for the log-odds"
     )
     thresholds: Thresholds
 
@@ -155,9 +191,11 @@ class Evaluation(Part):
     """How the exported graph does on test rows that no choice was made by."""
 
     rows: int
-    accuracy: float
-    majority_accuracy: float = Field(description="of always naming the commonest training class")
-    log_loss: float
+    accuracy: float = Field(description="share of rows answered rightly; of a regression, within the tolerance")
+    majority_accuracy: float = Field(
+        description="of always naming the commonest training class; of a regression, the mean training target"
+    )
+    log_loss: float = Field(description="of the probabilities; of a regression, of reliability")
     mean_absolute_error: float | None = Field(None, description="of ordinal models: of the label, in levels")
     mean_reliability: float = Field(description="to be compared with accuracy")
     error_auroc: float | None = Field(
@@ -165,6 +203,7 @@ class Evaluation(Part):
     )
     typicality_below_0_05: float = Field(description="share of rows; about 0.05 when calibrated")
     tail_ratio: float
+    regression: RegressionEvaluation | None = Field(None, exclude_if=_is_none, description="of a regression")
 
 
 class Manifest(Part):
@@ -173,11 +212,11 @@ class Manifest(Part):
     schema_version: Literal[1] = SCHEMA_VERSION
     name: ModelName
     version: int = Field(ge=1)
-    task: Literal["classification", "ordinal"] = Field(
-        "classification", description="ordinal: the classes are levels, in rising order"
+    task: Literal["classification", "ordinal", "regression"] = Field(
+        "classification", description="ordinal: the classes are levels, in rising order; regression: there are none"
     )
     description: str
-    classes: Annotated[tuple[ClassName, ...], AfterValidator(once)] = Field(min_length=2)
+    classes: Annotated[tuple[ClassName, ...], AfterValidator(once)]
     input: Input
     jacobian: JacobianKind
     network: Network
@@ -185,6 +224,27 @@ class Manifest(Part):
     training: Training
     evaluation: Evaluation
     files: dict[str, Sha256] = Field(description="every other file of the folder")
+    regression: Regression | None = Field(None, exclude_if=_is_none, description="of a regression")
+
+    @model_validator(mode="after")
+    def _one_task(self) -> Self:
+        numbers = self.task == "regression"
+        if numbers and (self.classes or self.regression is None or self.evaluation.regression is None):
+            raise ValueError("a regression has no classes, and says what it predicts and how well")
+        if not numbers and (len(self.classes) < 2 or self.regression is not None):
+            raise ValueError("a model of classes has at least two, and no regression")
+        return self
+
+    @property
+    def predicted(self) -> Regression:
+        """What a regression predicts.
+
+        Raises:
+            TypeError: if the model is none.
+        """
+        if self.regression is None:
+            raise TypeError(f"{self.name} predicts no number but one of {len(self.classes)} classes")
+        return self.regression
 
     @property
     def table(self) -> TableInput:
@@ -200,7 +260,13 @@ class Manifest(Part):
 
 def outputs_of(manifest: Manifest) -> tuple[Output, ...]:
     """Return the outputs of the manifest's graph, in order."""
-    return (*OUTPUTS, EXPECTED_LEVEL) if manifest.task == "ordinal" else OUTPUTS
+    match manifest.task:
+        case "classification":
+            return OUTPUTS
+        case "ordinal":
+            return (*OUTPUTS, EXPECTED_LEVEL)
+        case "regression":
+            return REGRESSION_OUTPUTS
 
 
 def output_shape(output: Output, manifest: Manifest) -> tuple[int, ...]:

@@ -12,9 +12,13 @@ import torch
 from hypothesis import settings
 from numpy.typing import NDArray
 
+from model_export.estimator_export import Rows, export_estimator
 from model_export.graph.calibration import Calibration, calibrate
+from model_export.graph.publication import ModelCard
+from model_export.graph.regression.calibration import Target
 from model_export.tasks.table_task import TableTask
-from model_export.training import ChainzRuleClassifier, ChainzRuleOrdinalClassifier
+from model_export.training import ChainzRuleClassifier, ChainzRuleOrdinalClassifier, ChainzRuleRegressor
+from tests.own_table import CARD, trained_loans
 from tests.service.made_images import image_input, write_images
 from tests.service.made_texts import write_texts
 
@@ -110,6 +114,46 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """Version 1 of the model "plant", made by a task as the command line makes one. Not to be written to."""
     repository = tmp_path_factory.mktemp("repository")
     return Exported(repository, PLANT.export(repository, seed=0))
+
+
+def make_measured(rows: int, seed: int) -> tuple[pd.DataFrame, "pd.Series[float]"]:
+    """The same features and a number whose noise grows with the pressure."""
+    table, _ = make_table(rows, seed)
+    generator = np.random.default_rng(seed + 1000)
+    known = table.fillna(table.mean())
+    pressure = (known["pressure"] - 5) / 2
+    noise = generator.normal(size=rows) * np.exp(pressure / 2)
+    return table, 100 + known["temperature"] + 5 * pressure**2 + 3 * noise
+
+
+def export_yield(repository: Path) -> Path:
+    """Write version 1 of the regression model "yield"."""
+    training, calibration, test = (Rows(*make_measured(rows, seed)) for rows, seed in ((600, 5), (300, 6), (300, 7)))
+    regressor = ChainzRuleRegressor((16, 12), max_epochs=60, patience=15, learning_rate=0.005, random_state=0)
+    return export_estimator(
+        regressor.fit(*training),
+        repository,
+        ModelCard("yield", "Yield of a made-up plant", "generated"),
+        training=training,
+        calibration=calibration,
+        test=test,
+        target=Target("yield", "kg/h"),
+        units={"temperature": "°C"},
+    )
+
+
+@pytest.fixture(scope="session")
+def regression(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """Version 1 of the model "yield", which predicts a number. Not to be written to."""
+    repository = tmp_path_factory.mktemp("regression")
+    return Exported(repository, export_yield(repository))
+
+
+@pytest.fixture(scope="session")
+def loans(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """Version 1 of the model "loans", of a table with categories and dates. Not to be written to."""
+    repository = tmp_path_factory.mktemp("loans")
+    return Exported(repository, trained_loans().export(repository, CARD))
 
 
 @pytest.fixture(scope="session")

@@ -52,6 +52,19 @@ class Tanh(nn.Module):
         return value, 1 - value * value
 
 
+class Straight(nn.Module):
+    """z itself: what stands in a layer that has no activation."""
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return z and 1."""
+        return z, torch.ones_like(z)
+
+
+def is_straight(activation: Activation) -> bool:
+    """Return whether an activation, or what one normalises for, is `Straight`: its derivative tells no rows apart."""
+    return any(isinstance(module, Straight) for module in activation.modules())
+
+
 _FIXED: Mapping[str, Callable[[], Activation]] = {"relu": Relu, "gelu": Gelu, "silu": Silu, "tanh": Tanh}
 
 ACTIVATIONS = ("polynomial", *_FIXED)

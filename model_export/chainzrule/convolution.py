@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d
 
-from model_export.chainzrule.activation import Activation
+from model_export.chainzrule.activation import Activation, is_straight
 from model_export.chainzrule.layer import Factors, Layer
 
 
@@ -49,8 +49,8 @@ class ConvolutionalLayer(Layer):
         return ((record.flatten(1), taps.flatten()),)
 
     def derivatives(self, record: Tensor) -> tuple[Tensor, ...]:
-        """Return d."""
-        return (record,)
+        """Return d, or nothing without an activation."""
+        return () if is_straight(self.activation) else (record,)
 
     def transposed(self, images: Tensor) -> Tensor:
         """Return images [N, outputs, height, width] convolved with the transposed kernel."""

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
-from model_export.chainzrule.activation import Activation
+from model_export.chainzrule.activation import Activation, is_straight
 
 Record: TypeAlias = Any
 """What a layer's pullback needs of its forward pass: a tensor or a tuple, as the layer likes it."""
@@ -91,8 +91,8 @@ class ChainzRuleLayer(Layer):
         return ((record, self.linear.weight),)
 
     def derivatives(self, record: Tensor) -> tuple[Tensor, ...]:
-        """Return d."""
-        return (record,)
+        """Return d, or nothing without an activation."""
+        return () if is_straight(self.activation) else (record,)
 
     def __str__(self) -> str:
         return f"dense {self.linear.in_features} → {self.linear.out_features}"

@@ -2,26 +2,76 @@
 
 from math import prod
 
+import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d, conv_transpose2d, interpolate
 
 from model_export.chainzrule.convolution import over_rows
 from model_export.chainzrule.layer import FixedLayer, Record
+from model_export.chainzrule.windows import Pair, Windows
 
 
 class AveragePool(FixedLayer):
-    """The mean over squares of side 2, on images whose height and width are even."""
+    """The mean over rectangles side by side, on images that they cover.
+
+    Args:
+        sides: height and width of a rectangle.
+    """
+
+    def __init__(self, sides: Pair = (2, 2)) -> None:
+        super().__init__()
+        self.sides = sides
 
     def apply_to(self, x: Tensor) -> Tensor:
-        """Return the means, [N, C, H / 2, W / 2]."""
-        return avg_pool2d(x, 2)
+        """Return the means, [N, C, H / height, W / width]."""
+        return avg_pool2d(x, self.sides)
 
     def pullback(self, cotangent: Tensor, _record: Record) -> Tensor:
-        """Return a quarter of u at each place of its square."""
-        return over_rows(lambda images: interpolate(images * 0.25, scale_factor=2.0, mode="nearest"), cotangent)
+        """Return u shared out evenly over its rectangle."""
+        down, across = self.sides
+        share = 1 / (down * across)
+        factors = (float(down), float(across))
+        return over_rows(
+            lambda images: interpolate(images * share, scale_factor=factors, mode="nearest"),
+            cotangent,
+        )
 
     def __str__(self) -> str:
-        return "average pool 2×2"
+        return f"average pool {self.sides[0]}×{self.sides[1]}"
+
+
+class AverageWindows(FixedLayer):
+    """The mean over windows that may overlap, leave places out or reach into zeros around the image, which count.
+
+    Args:
+        channels: of the images.
+        windows: where they lie, undilated.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, channels: int, windows: Windows) -> None:
+        super().__init__()
+        self.channels, self.windows = channels, windows
+        self.register_buffer("kernel", torch.ones(channels, 1, *windows.kernel))
+
+    def apply_to(self, x: Tensor) -> Tensor:
+        """Return the means, [N, C, places down, places across]."""
+        return avg_pool2d(x, self.windows.kernel, self.windows.stride, self.windows.padding)
+
+    def pullback(self, cotangent: Tensor, _record: Record) -> Tensor:
+        """Return u shared out evenly over its windows."""
+        return over_rows(self._share_out, cotangent)
+
+    def _share_out(self, images: Tensor) -> Tensor:
+        windows = self.windows
+        share = 1 / prod(windows.kernel)
+        return conv_transpose2d(
+            images * share, self.kernel, None, windows.stride, windows.padding, windows.rest, self.channels
+        )
+
+    def __str__(self) -> str:
+        return f"average pool {self.windows}"
 
 
 class GlobalAveragePool(FixedLayer):

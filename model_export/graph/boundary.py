@@ -5,6 +5,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from service.inference.model import Scores
 from service.manifest import Manifest
 
 _SMALLEST_OF_SIGMOID, _SMALLEST_OF_SOFTMAX = 1e-3, 1e-20
@@ -13,6 +14,22 @@ _SMALLEST_OF_SIGMOID, _SMALLEST_OF_SOFTMAX = 1e-3, 1e-20
 Shares of two classes, and of levels, may be sigmoids, which onnxruntime computes to 6e-8, and no smaller than that. A
 softmax is right to a few digits of its own size, until float32 runs out at 1e-38.
 """
+
+
+class Value:
+    """The number of a regression: what `Boundary` is for classes, for values [N, 1] in the place of probabilities."""
+
+    def of(self, _rows: NDArray[np.int64]) -> Self:
+        """Return the same for some of the rows."""
+        return self
+
+    def clear(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return for each row [N] that its value is there."""
+        return np.ones(len(values), dtype=np.bool_)
+
+    def margin(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values [N]."""
+        return values[:, 0]
 
 
 class Boundary(NamedTuple):
@@ -61,6 +78,18 @@ class Boundary(NamedTuple):
 
     def _shares(self, probabilities: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return (probabilities * self.above).sum(1), (probabilities * self.below).sum(1)
+
+
+def sensed(manifest: Manifest, scores: Scores) -> tuple[Boundary | Value, NDArray[np.float64]]:
+    """Return whose gradient the sensitivity of some rows is, and what of the rows' outputs it is read from."""
+    said = answers(scores)
+    return (Value() if manifest.task == "regression" else Boundary.nearest(manifest, said)), said
+
+
+def answers(scores: Scores) -> NDArray[np.float64]:
+    """Return the probabilities [N, K], or the values as a column."""
+    said = scores["probabilities"] if "probabilities" in scores else scores["value"][:, None]
+    return said.astype(np.float64)
 
 
 def likeliest(probabilities: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

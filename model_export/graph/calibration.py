@@ -13,7 +13,7 @@ from model_export.chainzrule import CumulativeHead, Network, Trace, tail_ratio
 from model_export.errors import DataError
 from model_export.graph.decision import decide, walk_back
 from model_export.graph.folding import folded
-from model_export.graph.scorer import Scorer
+from model_export.graph.scorer import Scorer, raised
 from model_export.reliability import Confidence, ConformalScale, Signature, TailScale, fit_temperature
 from model_export.reliability.confidence import log_odds
 from model_export.reliability.conformal import false_alarm_rate
@@ -126,19 +126,33 @@ def calibrate_network(
         norm = _norms(standardiser, network, jacobian, held_out)
         signature = Signature.fit(seen.fingerprint, seen.label.numpy())
         distances = signature(found.fingerprint)
-        scale = ConformalScale.fit(distances.numpy(), two_sided=False)
         tail = TailScale.fit(distances[fitting].numpy())
+        # Beyond every other row; held-out rows with an unseen category too, so that their rate stays no false alarm.
+        unseen = 2 * torch.maximum(signature(seen.fingerprint).max(), distances.max())
+        distances = raised(distances, standardiser.unseen(torch.from_numpy(held_out)), unseen)
+        scale = ConformalScale.fit(distances.numpy(), two_sided=False)
 
         label, runner_up = found.label, found.runner_up
         ordinal = isinstance(network.head, CumulativeHead)
         temperature = fit_temperature(found.logits[fitting].numpy(), codes[fitting], ordinal=ordinal)
         confidence = log_odds(decide(network, found.logits, temperature).certainty)
         wrong = label.numpy() != codes
-        correctness = Confidence.fit(confidence[fitting], ~wrong[fitting], classes)
+        correctness = Confidence.fit(confidence[fitting], ~wrong[fitting], 1 / classes)
         reliability = correctness(confidence, tail(distances)).numpy()
         pairwise = jacobian == "margin" and not ordinal
         mean_norms = _mean_norms(norm, label, runner_up, classes, pairwise=pairwise)
-        scorer = Scorer(standardiser, network, jacobian, temperature, mean_norms, signature, scale, tail, correctness)
+        scorer = Scorer(
+            standardiser,
+            network,
+            jacobian,
+            temperature,
+            mean_norms,
+            signature,
+            scale,
+            tail,
+            correctness,
+            unseen.item(),
+        )
     judged = [Judged(reliability[half], wrong[half]) for half in (fitting, testing)]
     review, reject = selective_levels(judged[0], judged[1], (review_risk, reject_risk))
     alarms = false_alarm_rate(scale.smallest)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from model_export.chainzrule import CumulativeHead, Layer, Record, pull_back, summary
 from model_export.graph.flipped import flipped
 from model_export.graph.origin import through_origin
-from model_export.graph.scorer import Scorer, Scores
+from model_export.graph.scorer import Scorer, Scores, raised
 from model_export.graph.verdict import Levels, ManyClasses, TwoClasses, Verdict
 from model_export.reliability import ConformalScale, TailScale
 from model_export.reliability.confidence import STRANGE
@@ -65,6 +65,8 @@ class CompactScorer(nn.Module):
         scorer: what to write anew, float64.
     """
 
+    least_of_unseen: Tensor
+
     def __init__(self, scorer: Scorer) -> None:
         super().__init__()
         network = flipped(through_origin(scorer.network))
@@ -74,6 +76,7 @@ class CompactScorer(nn.Module):
         self.signature = scorer.signature
         self.strangeness = Strangeness(scorer.scale, scorer.tail)
         self.chance = scorer.confidence.weights[2]
+        self.register_buffer("least_of_unseen", scorer.least_of_unseen)
 
     def forward(self, x: Tensor) -> Scores[Tensor]:
         """Score raw rows x [N, …], as the standardiser takes them."""
@@ -86,7 +89,9 @@ class CompactScorer(nn.Module):
             records.append(record)
             derivatives += layer.derivatives(record)
         verdict: Verdict = self.verdict(hidden, partial(pull_back, layers, records))
-        typicality, half_trust = self.strangeness(self.signature((summary(derivatives[0]), summary(derivatives[-1]))))
+        distance = self.signature((summary(derivatives[0]), summary(derivatives[-1])))
+        distance = raised(distance, self.standardiser.unseen(x), self.least_of_unseen)
+        typicality, half_trust = self.strangeness(distance)
         certainty = torch.tanh(verdict.confidence)
         if self.chance != 0.5:
             certainty = certainty + (1 - 2 * self.chance)

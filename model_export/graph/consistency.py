@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 
 from model_export.graph.boundary import Boundary, likeliest, shares_above
 from model_export.graph.finding import Finding, require
+from model_export.graph.regression.consistency import check_regression_consistency
+from model_export.graph.trust_check import check_trust, check_typicality
 from service.inference.model import Scores
 from service.manifest import Manifest
-
-_FEWEST_ROWS = 100
-"""With so many calibration rows none of the usual half is in the tail of either half, where trust falls below 1."""
 
 _ROUNDING = 1e-5
 """Of probabilities: what is nearer to a tie than this may fall either way."""
@@ -26,6 +25,9 @@ def check_consistency(manifest: Manifest, scores: Scores) -> Iterator[Finding]:
     Raises:
         VerificationError: naming the output that contradicts the others.
     """
+    if manifest.task == "regression":
+        yield from check_regression_consistency(manifest, scores)
+        return
     probabilities = scores["probabilities"].astype(np.float64)
     require(np.allclose(probabilities.sum(1), 1, atol=1e-5), "the probabilities of a row do not add up to 1")
     _check_label(manifest, scores, probabilities)
@@ -102,21 +104,6 @@ def _check_tail_ratio(manifest: Manifest, scores: Scores, probabilities: NDArray
 
 
 def _check_reliability(manifest: Manifest, scores: Scores, probabilities: NDArray[np.float64]) -> Iterator[Finding]:
-    reference = manifest.reference
-    typicality = scores["typicality"].astype(np.float64)
-    within = (typicality >= reference.smallest_typicality - 1e-6) & (typicality <= 1 + 1e-6)
-    require(within.all(), "typicality leaves the range that its calibration rows allow")
-    certainty = probabilities[np.arange(len(typicality)), scores["label"]]
-    intercept, slope, chance = reference.reliability_weights
-    bounded = np.clip(certainty, 1e-6, 1 - 1e-6)
-    trusted = 1 / (1 + np.exp(-intercept - slope * np.log(bounded / (1 - bounded))))
-    reliability = scores["reliability"].astype(np.float64)
-    usual = (typicality > 0.5) & (reference.rows >= _FEWEST_ROWS)
-    require(
-        np.allclose(reliability[usual], trusted[usual], atol=1e-3)
-        and (reliability <= np.maximum(trusted, chance) + 1e-3).all()
-        and (reliability >= np.minimum(trusted, chance) - 1e-3).all(),
-        "reliability is not what the manifest's weights make of it",
-    )
-    if not usual.any():
-        yield Finding("reliability could be checked for its range alone: no row is sure to be usual", checked=False)
+    check_typicality(manifest.reference, scores)
+    certainty = np.clip(probabilities[np.arange(len(probabilities)), scores["label"]], 1e-6, 1 - 1e-6)
+    return check_trust(manifest.reference, scores, np.log(certainty / (1 - certainty)))

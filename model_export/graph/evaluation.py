@@ -17,11 +17,16 @@ _ROWS_AT_A_TIME = 1024
 
 def run_graph(graph: bytes, rows: NDArray[Any]) -> Scores[NDArray[Any]]:
     """Return what onnxruntime makes of raw rows [N, …] with an exported scorer."""
+    return Scores(**run_outputs(graph, rows))
+
+
+def run_outputs(graph: bytes, rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Return the outputs of any exported scorer by name."""
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     tensor, names = session.get_inputs()[0].name, [output.name for output in session.get_outputs()]
     starts = range(0, len(rows), _ROWS_AT_A_TIME)
     parts = [session.run(names, {tensor: rows[start : start + _ROWS_AT_A_TIME]}) for start in starts]
-    return Scores(**dict(zip(names, map(np.concatenate, zip(*parts, strict=True)), strict=True)))
+    return dict(zip(names, map(np.concatenate, zip(*parts, strict=True)), strict=True))
 
 
 def evaluate(scores: Scores[NDArray[Any]], codes: NDArray[np.int64], training_codes: NDArray[np.int64]) -> Evaluation:

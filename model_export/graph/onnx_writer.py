@@ -14,6 +14,9 @@ from torch import Tensor, nn
 
 from model_export.errors import ExportError
 from model_export.graph.compact import CompactScorer, compact
+from model_export.graph.regression.compact import CompactRegression, compact_regression
+from model_export.graph.regression.scorer import RegressionScorer
+from model_export.graph.regression.verification import check_regression_parity
 from model_export.graph.scorer import Scorer
 from model_export.graph.verification import check_parity
 
@@ -24,7 +27,7 @@ _OUTER = "outer."
 """Begins the names of inputs and outputs while the exporter invents all others."""
 
 
-def export_graph(scorer: Scorer, tensor: str, usual: NDArray[Any]) -> bytes:
+def export_graph(scorer: Scorer | RegressionScorer, tensor: str, usual: NDArray[Any]) -> bytes:
     """Return `scorer` (float64) as one self-contained ONNX model that is proven to agree with it.
 
     Args:
@@ -36,12 +39,16 @@ def export_graph(scorer: Scorer, tensor: str, usual: NDArray[Any]) -> bytes:
         ExportError: if the graph needs more than standard operators or does not pass ONNX's strict checker.
         VerificationError: if the graph and the scorer disagree, naming the output.
     """
-    graph = write_graph(compact(scorer), tensor)
-    check_parity(scorer, graph, usual)
+    if isinstance(scorer, RegressionScorer):
+        graph = write_graph(compact_regression(scorer), tensor)
+        check_regression_parity(scorer, graph, usual)
+    else:
+        graph = write_graph(compact(scorer), tensor)
+        check_parity(scorer, graph, usual)
     return graph
 
 
-def write_graph(scorer: CompactScorer, tensor: str) -> bytes:
+def write_graph(scorer: CompactScorer | CompactRegression, tensor: str) -> bytes:
     """Return `scorer` (float32) as one self-contained ONNX model, well-formed but not compared with anything."""
     rows = scorer.standardiser.example(3)
     with torch.no_grad():
@@ -88,7 +95,7 @@ def to_onnx(module: nn.Module, inputs: Mapping[str, Tensor], axes: Sequence[str]
 class _Present(nn.Module):
     """The outputs that a scorer has: a graph has no place for one that is None."""
 
-    def __init__(self, scorer: CompactScorer) -> None:
+    def __init__(self, scorer: CompactScorer | CompactRegression) -> None:
         super().__init__()
         self.scorer = scorer
 

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from service.features import UNSEEN
 from service.inference.feeds import Rows
 from service.inference.model import Model
-from service.inputs import ImageInput, TableInput, TextInput
+from service.inputs import CategoricalFeature, Column, ImageInput, TableInput, TextInput
 from service.manifest import TOKENIZER_FILE
 from service.version_folder import read_file
 
@@ -40,15 +41,27 @@ def _table(table: TableInput, generator: np.random.Generator) -> NDArray[np.floa
     are unlike any training row unless they are close to it.
     """
     features = table.features
-    mean, example, deviation = np.array([(f.mean, f.example, f.standard_deviation) for f in features]).T
+    mean, example, deviation = np.array([_middle_and_spread(feature) for feature in features]).T
     half = _TABLE_ROWS // 2
     standard = generator.normal(size=(_TABLE_ROWS, len(features)))
     nearer = generator.uniform(size=(half, 1))
     rows = np.concatenate([mean + deviation * standard[:half], example + nearer * deviation * standard[half:]])
     rows = generator.permutation(rows)
+    for column, feature in enumerate(features):
+        if isinstance(feature, CategoricalFeature):
+            # The commonest come first; an unseen one in every fiftieth row.
+            codes = np.minimum(generator.geometric(0.4, _TABLE_ROWS) - 1, len(feature.categories) - 1)
+            rows[:, column] = np.where(generator.random(_TABLE_ROWS) < 0.02, UNSEEN, codes)
     may_be_missing = np.array([feature.may_be_missing for feature in features])
     rows[(generator.random(rows.shape) < 0.1) & may_be_missing] = np.nan
     return rows.astype(np.float32)
+
+
+def _middle_and_spread(feature: Column) -> tuple[float, float, float]:
+    """Return mean, example and deviation in the tensor; of categories, whose codes are drawn by themselves, any."""
+    if isinstance(feature, CategoricalFeature):
+        return 0.0, 0.0, 1.0
+    return feature.mean, feature.usual, feature.standard_deviation
 
 
 def _texts(folder: Path, model: Model, text: TextInput, generator: np.random.Generator) -> NDArray[np.int32]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from model_export.chainzrule import CumulativeHead, Network
 from model_export.graph.calibration import Calibration
+from model_export.graph.regression.calibration import RegressionCalibration
 from model_export.graph.version_folder import write_version
 from model_export.reliability.thresholds import REJECT_RISK, REVIEW_RISK
 from service.inputs import Input
@@ -38,7 +39,7 @@ def publish(
     card: ModelCard,
     classes: tuple[str, ...],
     inputs: Input,
-    calibration: Calibration,
+    calibration: Calibration | RegressionCalibration,
     network: Network,
     activation: str,
     training: Training,
@@ -52,7 +53,7 @@ def publish(
         repository: where `<name>/<version>/` goes.
         version: not there yet.
         card: what the model is called and what it is for.
-        classes: in the order of the logits; levels in rising order.
+        classes: in the order of the logits; levels in rising order; none of a regression.
         inputs: what clients send.
         calibration: of the network.
         network: as it was trained, for its words and its number of parameters.
@@ -65,10 +66,12 @@ def publish(
     Raises:
         ExportError: if the version is there already, or the disk refuses.
     """
+    regression = calibration.regression if isinstance(calibration, RegressionCalibration) else None
+    levels = isinstance(network.head, CumulativeHead)
     manifest = Manifest(
         name=card.name,
         version=version,
-        task="ordinal" if isinstance(network.head, CumulativeHead) else "classification",
+        task="regression" if regression else "ordinal" if levels else "classification",
         description=card.description,
         classes=classes,
         input=inputs,
@@ -82,5 +85,6 @@ def publish(
         training=training,
         evaluation=evaluation,
         files={},
+        regression=regression,
     )
     return write_version(repository, manifest, {MODEL_FILE: graph, **(files or {})})

@@ -1,5 +1,6 @@
 """Everything a row is answered with, as one module: the thing that is exported."""
 
+from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
@@ -40,6 +41,19 @@ def as_arrays(scores: Scores[Tensor]) -> Scores[NDArray[Any]]:
     return Scores(**{name: output.numpy() for name, output in scores.present().items()})
 
 
+def raised(strangeness: Tensor, unseen: Tensor | None, least: Tensor) -> Tensor:
+    """Return the strangeness [N] of rows, `least` at least where a row has an unseen category.
+
+    Its columns stand at their means then, so that the derivatives alone may find nothing strange.
+
+    Args:
+        strangeness: by the signature.
+        unseen: which rows have one, [N]; None where there can be none.
+        least: beyond every training and calibration row that has none.
+    """
+    return strangeness if unseen is None else torch.maximum(strangeness, unseen.to(strangeness.dtype) * least)
+
+
 class Scorer(nn.Module):
     """Raw rows in, `Scores` out.
 
@@ -54,10 +68,12 @@ class Scorer(nn.Module):
         scale: turns the signature into typicality.
         tail: turns it into a tail probability.
         confidence: turns log-odds and tail probability into reliability.
+        unseen: how strange a row with an unseen category is, at least.
     """
 
     temperature: Tensor
     mean_norm: Tensor
+    least_of_unseen: Tensor
 
     def __init__(
         self,
@@ -70,6 +86,7 @@ class Scorer(nn.Module):
         scale: ConformalScale,
         tail: TailScale,
         confidence: Confidence,
+        unseen: float = 0.0,
     ) -> None:
         super().__init__()
         self.standardiser = standardiser
@@ -81,13 +98,18 @@ class Scorer(nn.Module):
         self.scale = scale
         self.tail = tail
         self.confidence = confidence
+        self.register_buffer("least_of_unseen", torch.tensor(unseen, dtype=torch.float64))
+
+    def strangeness(self, x: Tensor, fingerprint: Sequence[Tensor]) -> Tensor:
+        """Return how strange raw rows x [N, …] of such a fingerprint are, [N]."""
+        return raised(self.signature(fingerprint), self.standardiser.unseen(x), self.least_of_unseen)
 
     def forward(self, x: Tensor) -> Scores[Tensor]:
         """Score raw rows x [N, …], as the standardiser takes them."""
         trace = self.network.trace(self.standardiser(x))
         decision = decide(self.network, trace.logits, self.temperature)
         walk = walk_back(self.network, trace, self.jacobian, decision)
-        strangeness = self.signature(self.network.fingerprint(trace.records))
+        strangeness = self.strangeness(x, self.network.fingerprint(trace.records))
         return Scores(
             label=decision.label,
             probabilities=decision.probabilities,

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from model_export.graph.boundary import Boundary
+from model_export.graph.boundary import Boundary, Value, answers
 from model_export.graph.probes import LEVELS
 from model_export.graph.text_parts import STEP, TextParts, spread
 from service.inference.feeds import Rows
 from service.inference.model import Model
-from service.inputs import ImageInput, TableInput
+from service.inputs import Feature, ImageInput, TableInput
 
 _TABLE_STEP = 0.02
 """In training standard deviations."""
@@ -20,8 +20,16 @@ _STEEPEST, _RANDOM = 6, 2
 """Pixels that are stepped in each channel of an image."""
 
 
+class Slopes(NamedTuple):
+    """The margin's gradient [n, C] at some places, as the rows count."""
+
+    values: NDArray[np.float64]
+    unsure: NDArray[np.float64]
+    """by how much steps and half steps differ: much where the derivative jumps in between"""
+
+
 class Stepping(NamedTuple):
-    """Rows whose coordinates can be stepped one by one, and what the probabilities are then."""
+    """Rows whose coordinates can be stepped one by one, and what the probabilities, or values, are then."""
 
     probabilities: Callable[[Rows], NDArray[np.float64]]
     rows: Rows
@@ -37,21 +45,21 @@ class Stepping(NamedTuple):
     names: list[str]
     """[C]: what is stepped, in words; may be the same for several"""
 
-    def slopes(self, boundary: Boundary) -> NDArray[np.float64]:
-        """Return the margin's gradient [n, C] at the places, as the rows count.
+    def slopes(self, boundary: Boundary | Value) -> Slopes:
+        """Return the gradient of the margin, or of the value, at the places.
 
         By central differences, extrapolated by Richardson's rule from steps and half steps: the error is of fourth
         order.
         """
         coarse, fine = (self._slopes(boundary, steps) for steps in (self.steps, self.steps / 2))
-        return (4 * fine - coarse) / 3
+        return Slopes((4 * fine - coarse) / 3, np.abs(fine - coarse))
 
     def at_places(self, gradient: NDArray[Any]) -> NDArray[np.float64]:
         """Return the entries [n, C] of a gradient of the rows' shape at the places."""
         flat = gradient.reshape(len(gradient), -1)
         return np.take_along_axis(flat, self.places, 1).astype(np.float64)
 
-    def _slopes(self, boundary: Boundary, steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _slopes(self, boundary: Boundary | Value, steps: NDArray[np.float64]) -> NDArray[np.float64]:
         columns = []
         index = np.arange(len(self.rows))
         for places, step in zip(self.places.T, steps, strict=True):
@@ -68,15 +76,17 @@ class Stepping(NamedTuple):
 
 
 def _scored(model: Model) -> Callable[[Rows], NDArray[np.float64]]:
-    return lambda rows: model.score(rows)["probabilities"].astype(np.float64)
+    return lambda rows: answers(model.score(rows))
 
 
 def step_table(model: Model, table: TableInput, rows: NDArray[np.float32]) -> Stepping:
-    """Step every feature of rows [n, features]."""
-    deviations = np.array([feature.standard_deviation for feature in table.features])
-    places = np.tile(np.arange(len(deviations)), (len(rows), 1))
+    """Step every number of rows [n, features]: categories cannot be, and of dates the parts are not seen."""
+    numbers = {index: feature for index, feature in enumerate(table.features) if isinstance(feature, Feature)}
+    deviations = np.array([feature.standard_deviation for feature in numbers.values()])
+    places = np.tile(np.array(list(numbers), dtype=np.int64), (len(rows), 1))
     free = np.ones_like(places, dtype=np.bool_)
-    return Stepping(_scored(model), rows, places, _TABLE_STEP * deviations, deviations, free, list(table.names))
+    names = [feature.name for feature in numbers.values()]
+    return Stepping(_scored(model), rows, places, _TABLE_STEP * deviations, deviations, free, names)
 
 
 def step_embeddings(parts: TextParts, embeddings: NDArray[np.float32]) -> Stepping:

@@ -1,7 +1,7 @@
 """Proof that the exported graph does what its network does, derivatives included."""
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import onnxruntime
@@ -12,9 +12,11 @@ from torch import Tensor
 from model_export.chainzrule import ConvolutionalLayer, CumulativeHead, Network, Trace
 from model_export.errors import VerificationError
 from model_export.graph.decision import decide
+from model_export.graph.kinks import changes_at_kinks, has_kinks
 from model_export.graph.scorer import Scorer, Scores, as_arrays
 from model_export.reliability.confidence import log_odds
-from model_export.training.standardiser import Standardiser
+from model_export.training.expansion import TableStandardiser
+from model_export.training.standardiser import InputStandardiser, Standardiser
 
 TOLERANCE = 1e-5
 """Largest relative difference between a network of dense layers in float64 and its graph in float32."""
@@ -22,7 +24,7 @@ TOLERANCE = 1e-5
 CONVOLUTIONAL_TOLERANCE = 1e-4
 """The same of convolutional networks: each layer's rounding is carried on by the many behind it."""
 
-_ROUNDING = 0.1
+ROUNDING = 0.1
 """What float32 makes of its spacing over the sums and products of the layers, relative to the tolerance."""
 
 _DRAWS = 8
@@ -30,7 +32,7 @@ _DRAWS = 8
 
 _SPACING = float(np.finfo(np.float32).eps)
 
-_LOOSEST = 0.1
+LOOSEST = 0.1
 """Largest difference allowed of a reliability or typicality, however steep it is: a wrong one is further off."""
 
 _ROWS = 512
@@ -53,6 +55,9 @@ def check_parity(
     - typicality, reliability: 1, and the change that float32's rounding of derivatives, logits and the largest
       probability makes, tried out; together never more than 0.1.
 
+    Where derivatives jump, at a ReLU or a maximum, what a change of the inputs by as much as rounding makes of an
+    output is allowed on top: see `changes_at_kinks`.
+
     The logits' terms are Σ |w| |h| + |b|, the largest over the classes: far outside training hidden values of cubics
     cancel in the sum, and its rounding is that of the terms (Higham, "Accuracy and Stability of Numerical Algorithms",
     2002, section 3.1), not of what is left.
@@ -68,8 +73,8 @@ def check_parity(
         VerificationError: naming the output, the kind of row and the difference, or an output that is not finite.
     """
     if tolerance is None:
-        deep = any(isinstance(module, ConvolutionalLayer) for module in scorer.network.modules())
-        tolerance = CONVOLUTIONAL_TOLERANCE if deep else TOLERANCE
+        tolerance = layers_tolerance(scorer.network)
+    kinks = has_kinks(scorer.network)
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     tensor = session.get_inputs()[0].name
     for kind, rows in verification_rows(scorer, usual, seed):
@@ -77,28 +82,67 @@ def check_parity(
             exact = torch.from_numpy(rows)
             exact = exact.double() if exact.is_floating_point() else exact
             expected = as_arrays(scorer(exact))
-            resolution = _resolution(scorer, exact, _ROUNDING * tolerance)
+            resolution = _resolution(scorer, exact, ROUNDING * tolerance)
+            jumps = changes_at_kinks(scorer, exact, ROUNDING * tolerance).present() if kinks else {}
         names = list(expected.present())
         found = dict(zip(names, session.run(names, {tensor: rows}), strict=True))
         scales = _scales(expected, resolution, tolerance)
         decided = expected.boundary_distance > tolerance * scales.boundary_distance
-        for name, values in found.items():
-            if not np.isfinite(values).all():
-                raise VerificationError(
-                    f"{name} is not finite on {kind}: train with a larger DREG weight or fewer layers, so that the "
-                    "polynomials stay tame out to the clamp of the inputs"
-                )
-        for name, wanted in expected.present().items():
-            scale = scales.present()[name]
-            difference = np.abs(wanted - found[name]).reshape(len(rows), -1).max(1)[decided] / scale[decided]
-            if difference.max(initial=0.0) > tolerance:
-                raise VerificationError(
-                    f"{name} differs between torch and onnxruntime by {difference.max():.2g} on {kind}; "
-                    f"{tolerance:.0e} is allowed"
-                )
+        widened = {name: scale + jumps.get(name, 0) / tolerance for name, scale in scales.present().items()}
+        compare(kind, expected.present(), found, widened, decided, tolerance)
 
 
-def verification_rows(scorer: Scorer, usual: NDArray[Any], seed: int) -> Iterator[tuple[str, NDArray[Any]]]:
+def layers_tolerance(network: Network) -> float:
+    """Return the largest relative difference that is allowed of a network's graph."""
+    deep = any(isinstance(module, ConvolutionalLayer) for module in network.modules())
+    return CONVOLUTIONAL_TOLERANCE if deep else TOLERANCE
+
+
+def compare(
+    kind: str,
+    expected: Mapping[str, NDArray[Any]],
+    found: Mapping[str, NDArray[Any]],
+    scales: Mapping[str, NDArray[Any]],
+    compared: NDArray[np.bool_],
+    tolerance: float,
+) -> None:
+    """Compare outputs of a graph with what they should be.
+
+    Args:
+        kind: of the rows, in words.
+        expected: outputs [N, …] by name.
+        found: the same of the graph.
+        scales: what each output's difference is measured against, [N] each.
+        compared: the rows that are.
+        tolerance: the largest difference, so measured.
+
+    Raises:
+        VerificationError: naming the output, the kind of row and the difference, or an output that is not finite.
+    """
+    for name, values in found.items():
+        if not np.isfinite(values).all():
+            raise VerificationError(
+                f"{name} is not finite on {kind}: train with a larger DREG weight or fewer layers, so that the "
+                "polynomials stay tame out to the clamp of the inputs"
+            )
+    for name, wanted in expected.items():
+        difference = np.abs(wanted - found[name]).reshape(len(wanted), -1).max(1)[compared] / scales[name][compared]
+        if difference.max(initial=0.0) > tolerance:
+            raise VerificationError(
+                f"{name} differs between torch and onnxruntime by {difference.max():.2g} on {kind}; "
+                f"{tolerance:.0e} is allowed"
+            )
+
+
+class Standardised(Protocol):
+    """A scorer, of classes or of numbers."""
+
+    @property
+    def standardiser(self) -> InputStandardiser:
+        """What its raw rows go through first."""
+
+
+def verification_rows(scorer: Standardised, usual: NDArray[Any], seed: int) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield kinds of raw rows, up to 512 each: `usual` ones, random ones, with gaps, and far outside.
 
     Where features hang together, rows of independent features are all unlike the training rows: typicality is at its
@@ -106,7 +150,7 @@ def verification_rows(scorer: Scorer, usual: NDArray[Any], seed: int) -> Iterato
     that have some.
     """
     generator = np.random.default_rng(seed)
-    if not isinstance(scorer.standardiser, Standardiser):
+    if not isinstance(scorer.standardiser, Standardiser | TableStandardiser):
         yield from _verification_images(usual, generator)
         return
     known = generator.permutation(usual)[:_ROWS].astype(np.float32)
@@ -114,8 +158,7 @@ def verification_rows(scorer: Scorer, usual: NDArray[Any], seed: int) -> Iterato
     gaps = np.isnan(usual).any(0) & (generator.random(known.shape) < 0.3)
     if gaps.any():
         yield "usual rows with missing values", np.where(gaps, np.float32(np.nan), known)
-    mean, deviation = scorer.standardiser.mean.numpy(), scorer.standardiser.deviation.numpy()
-    standard = generator.normal(size=(_ROWS, len(mean)))
+    standard = generator.normal(size=(_ROWS, usual.shape[1]))
     missing = np.where(generator.random(standard.shape) < 0.3, np.nan, standard)
     for kind, rows in {
         "random rows": standard,
@@ -124,7 +167,7 @@ def verification_rows(scorer: Scorer, usual: NDArray[Any], seed: int) -> Iterato
         "rows far outside the training range": 8 * standard,
         "rows at the clamp": 1e6 * standard,
     }.items():
-        yield kind, (mean + deviation * rows).astype(np.float32)
+        yield kind, scorer.standardiser.rows(rows).astype(np.float32)
 
 
 def _verification_images(
@@ -155,14 +198,12 @@ class _Resolution(NamedTuple):
 def _resolution(scorer: Scorer, rows: Tensor, rounding: float) -> _Resolution:
     trace = scorer.network.trace(scorer.standardiser(rows))
     derivatives = scorer.network.fingerprint(trace.records)
-    logits = _terms(scorer.network, trace)
+    logits = head_terms(scorer.network, trace)
     exponents = logits / scorer.temperature
     generator = torch.Generator().manual_seed(0)
 
     def answers(amount: float) -> tuple[Tensor, Tensor]:
-        signs = (torch.randint(2, d.shape, generator=generator) * 2 - 1 for d in derivatives)
-        moved = [d + amount * (1 + d.abs()) * sign for d, sign in zip(derivatives, signs, strict=True)]
-        distance = scorer.signature(moved)
+        distance = scorer.strangeness(rows, _moved(derivatives, amount, generator))
         odds = _odds(scorer, trace, amount * exponents, _SPACING * float(np.sign(amount)))
         return scorer.scale(distance), scorer.confidence(odds, scorer.tail(distance))
 
@@ -171,7 +212,20 @@ def _resolution(scorer: Scorer, rows: Tensor, rounding: float) -> _Resolution:
     return _Resolution(logits.numpy(), exponents.numpy(), rank.numpy(), trust.numpy())
 
 
-def _terms(network: Network, trace: Trace) -> Tensor:
+def rounded(derivatives: tuple[Tensor, Tensor], amount: float) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield a network's fingerprint as float32's rounding, of so much, may leave it."""
+    generator = torch.Generator().manual_seed(0)
+    for signed in (amount, -amount) * _DRAWS:
+        yield _moved(derivatives, signed, generator)
+
+
+def _moved(derivatives: tuple[Tensor, Tensor], amount: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    signs = (torch.randint(2, d.shape, generator=generator) * 2 - 1 for d in derivatives)
+    first, last = (d + amount * (1 + d.abs()) * sign for d, sign in zip(derivatives, signs, strict=True))
+    return first, last
+
+
+def head_terms(network: Network, trace: Trace) -> Tensor:
     """Return the largest Σ |w| |h| + |b| [N] over the logits; of levels, with |θ| for |b|."""
     head = network.head
     constants = head.thresholds if isinstance(head, CumulativeHead) else head.bias
@@ -201,8 +255,8 @@ def _scales(expected: Scores[NDArray[Any]], resolution: _Resolution, tolerance: 
         jacobian_norm=resolved,
         tail_ratio=expected.tail_ratio * resolved / norm,
         boundary_distance=(np.maximum(1, resolution.logits) + expected.boundary_distance * resolved) / norm,
-        typicality=1 + np.minimum(resolution.typicality, _LOOSEST) / tolerance,
-        reliability=1 + np.minimum(resolution.reliability, _LOOSEST) / tolerance,
+        typicality=1 + np.minimum(resolution.typicality, LOOSEST) / tolerance,
+        reliability=1 + np.minimum(resolution.reliability, LOOSEST) / tolerance,
         sensitivity=resolved,
         expected_level=None if expected.expected_level is None else 1 + resolution.exponents,
     )

@@ -54,7 +54,7 @@ class Confidence(nn.Module):
     Args:
         intercept: a.
         slope: b.
-        chance: 1 / K.
+        chance: 1 / K; of numbers, how often the mean of all is near enough.
     """
 
     coefficients: Tensor
@@ -64,8 +64,8 @@ class Confidence(nn.Module):
         self.register_buffer("coefficients", torch.tensor([intercept, slope, chance], dtype=torch.float64))
 
     @classmethod
-    def fit(cls, confidence: Tensor, correct: NDArray[np.bool_], classes: int) -> Self:
-        """Return the regression of `correct` [n] on held-out rows' `log_odds` confidence [n].
+    def fit(cls, confidence: Tensor, correct: NDArray[np.bool_], chance: float) -> Self:
+        """Return the regression of `correct` [n] on held-out rows' `log_odds` confidence [n], for a guess's `chance`.
 
         A weak pull (one pseudo-row) towards σ(log-odds), the temperature-scaled probability itself, keeps it finite
         where every row is right.
@@ -81,7 +81,7 @@ class Confidence(nn.Module):
             return float(value), features.T @ (signs * expit(scores)) + distance
 
         intercept, slope = minimize(loss, prior, jac=True, bounds=[(None, None), (0, None)], method="L-BFGS-B").x
-        return cls(float(intercept), float(slope), 1 / classes)
+        return cls(float(intercept), float(slope), chance)
 
     @property
     def weights(self) -> tuple[float, float, float]:

@@ -30,6 +30,10 @@ class InputStandardiser(nn.Module, ABC):
     def example(self, rows: int) -> Tensor:
         """Return so many raw rows of the right type and shape."""
 
+    def unseen(self, _x: Tensor) -> Tensor | None:
+        """Return which rows [N] have a value of which training knows nothing; None where there can be none."""
+        return None
+
 
 class Standardiser(InputStandardiser):
     """s = clamp((x − mean) / deviation), with the mean in the place of a missing (NaN) value.
@@ -72,6 +76,11 @@ class Standardiser(InputStandardiser):
     def example(self, rows: int) -> Tensor:
         """Return rows of zeros."""
         return torch.zeros(rows, len(self.mean))
+
+    def rows(self, standard: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the raw rows [N, n_0] that are so many deviations from the mean."""
+        made: NDArray[np.float64] = self.mean.numpy() + self.deviation.numpy() * standard
+        return made
 
 
 class PixelStandardiser(InputStandardiser):

@@ -146,7 +146,7 @@ def make_feed(folder: Path, manifest: Manifest) -> Feed:
     """
     match manifest.input:
         case TableInput() as table:
-            usual = np.array([feature.example for feature in table.features], dtype=np.float32)
+            usual = np.array([feature.usual for feature in table.features], dtype=np.float32)
             return _ArrayFeed(table.tensor, "FP32", usual)
         case ImageInput() as image:
             means = np.array([channel.mean for channel in image.channels]).round().clip(0, 255).astype(np.uint8)

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import EmptyBatchError, EmptyTextError, NonFiniteValueError, TooManyRowsError
+from service.errors import EmptyBatchError, EmptyTextError, NonFiniteValueError, TooManyRowsError, WrongTypeError
+from service.features import UNSEEN
 from service.inference.tokenizer import TextTokenizer, Tokens
-from service.inputs import TableInput
+from service.inputs import CategoricalFeature, Feature, TableInput
 
 
 class RowLimits(NamedTuple):
@@ -47,7 +48,30 @@ def check_values(rows: NDArray[np.float32], table: TableInput) -> None:
             if np.isnan(rows[row, column])
             else f"{name} of row {row} is infinite, or too large for a 32-bit float"
         )
-        raise NonFiniteValueError(f"{what}: send a finite number", row=int(row), field=name)
+        wanted = "a finite number" if isinstance(table.features[column], Feature) else "a value"
+        raise NonFiniteValueError(f"{what}: send {wanted}", row=int(row), field=name)
+
+
+def check_codes(rows: NDArray[np.float32], table: TableInput) -> None:
+    """Check that rows [N, features] of numbers have codes where the model has categories, see `CategoricalFeature`.
+
+    Raises:
+        WrongTypeError: naming the first row and feature at fault.
+    """
+    for column, feature in enumerate(table.features):
+        if not isinstance(feature, CategoricalFeature):
+            continue
+        codes = rows[:, column]
+        known = (codes >= UNSEEN) & (codes < len(feature.categories)) & (codes == np.floor(codes))
+        faults = np.flatnonzero(~(known | np.isnan(codes)))
+        if len(faults):
+            row = int(faults[0])
+            raise WrongTypeError(
+                f"{feature.name} of row {row} is {codes[row]:g}, and its categories are counted from 0 to "
+                f"{len(feature.categories) - 1}, -1 for any other: the model's metadata list them",
+                row=row,
+                field=feature.name,
+            )
 
 
 def tokens_of(texts: Sequence[str], tokenizer: TextTokenizer, field: str | None = None) -> Tokens:

@@ -33,7 +33,8 @@ class Counted(NamedTuple):
 class FeatureTally:
     """One model version's counts.
 
-    Ranges are compared as float32, so that the training extremes, which clients send as decimals, are within.
+    Ranges are compared as float32, so that the training extremes, which clients send as decimals, are within. An unseen
+    category counts as out of range.
 
     Args:
         table: the version's features.
@@ -48,7 +49,7 @@ class FeatureTally:
         if before is not None and before.names == self.names:
             self.counts = before.counts
         with np.errstate(over="ignore"):
-            ranges = np.array([(feature.minimum, feature.maximum) for feature in table.features], np.float32)
+            ranges = np.array([feature.bounds for feature in table.features], np.float32)
         self._lowest, self._highest = (np.tile(bound, (_TILE, 1)) for bound in ranges.T)
         self._ones = np.ones(_TILE, np.float32)
 

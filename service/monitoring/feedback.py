@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from hmac import compare_digest
 from itertools import pairwise
+from math import isfinite
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -31,6 +32,8 @@ class _Version(NamedTuple):
     name: str
     version: int
     classes: tuple[str, ...]
+    tolerance: float
+    """of a regression: a value that is off by at most this is right"""
 
 
 class Feedback:
@@ -58,6 +61,7 @@ class Feedback:
         self._first = np.zeros(rows, np.int64)
         self._version = np.zeros(rows, np.int32)
         self._label = np.zeros(rows, np.int32)
+        self._value = np.zeros(rows, np.float32)
         self._reliability = np.zeros(rows, np.float32)
         self._told = np.zeros(rows, np.bool_)
 
@@ -74,16 +78,17 @@ class Feedback:
             scores: of all the rows.
             starts: where each answer's rows begin.
         """
-        first, labels, reliability = self._next, scores["label"], scores["reliability"]
-        self._next = end = first + len(labels)
+        first, reliability = self._next, scores["reliability"]
+        said, kept = (scores["label"], self._label) if "label" in scores else (scores["value"], self._value)
+        self._next = end = first + len(said)
         if not self.taken:
             return first
-        version = _Version(manifest.name, manifest.version, manifest.classes)
+        version = _Version(manifest.name, manifest.version, manifest.classes, _tolerance(manifest))
         index = self._indices.get(version)
         if index is None:
             index = self._indices[version] = len(self._versions)
             self._versions.append(version)
-        lengths = [stop - start for start, stop in pairwise((*starts, len(labels)))]
+        lengths = [stop - start for start, stop in pairwise((*starts, len(said)))]
         firsts = first + np.repeat(starts, lengths)
         begin = max(first, end - self._size)
         while begin < end:  # twice where the ring begins anew
@@ -92,7 +97,7 @@ class Feedback:
             there, here = slice(place, place + count), slice(begin - first, begin - first + count)
             self._first[there] = firsts[here]
             self._version[there] = index
-            self._label[there] = labels[here]
+            kept[there] = said[here]
             self._reliability[there] = reliability[here]
             self._told[there] = False
             begin += count
@@ -133,18 +138,29 @@ class Feedback:
         of = self._versions[self._version[place]]
         if of.name != name or (version is not None and version != str(of.version)):
             raise FeedbackUnknownError(f"the answer {told.id} is of another model, or another version of it")
-        if told.label not in of.classes:
-            raise FeedbackLabelError(
-                f"{name} has no class {shown(told.label, LONGEST_REPEATED)!r}; its classes are {', '.join(of.classes)}"
-            )
+        confirmed = self._right(of, place, told)
         if self._told[place]:
             raise FeedbackDuplicateError(f"the true label of row {told.row} of {told.id} was told before")
         recorder = self._metrics.find(of.name, of.version)
         if recorder is None:
             raise FeedbackExpiredError(f"version {of.version} of {name} has gone from the repository since it answered")
         self._told[place] = True
-        confirmed = of.classes[self._label[place]] == told.label
         recorder.record_feedback(float(self._reliability[place]), confirmed=confirmed)
+
+    def _right(self, of: _Version, place: int, told: TrueLabel) -> bool:
+        """Return whether what was answered in this place is right."""
+        if not of.classes:
+            if told.value is None or not isfinite(told.value):
+                raise FeedbackLabelError(f"{of.name} predicts a number: tell the true one as value, not a label")
+            return bool(abs(float(self._value[place]) - told.value) <= of.tolerance)
+        if told.label is None:
+            raise FeedbackLabelError(f"{of.name} predicts a class: tell the true one as label, not a value")
+        if told.label not in of.classes:
+            raise FeedbackLabelError(
+                f"{of.name} has no class {shown(told.label, LONGEST_REPEATED)!r}; its classes are "
+                f"{', '.join(of.classes)}"
+            )
+        return bool(of.classes[self._label[place]] == told.label)
 
     def _first_row(self, told: TrueLabel) -> int:
         parts = _ID.fullmatch(told.id)
@@ -156,3 +172,7 @@ class Feedback:
 
     def _signature(self, first: int) -> str:
         return blake2b(first.to_bytes(8), key=self._key, digest_size=4).hexdigest()
+
+
+def _tolerance(manifest: Manifest) -> float:
+    return 0.0 if manifest.regression is None else manifest.regression.tolerance

@@ -17,7 +17,7 @@ ROWS_OF_A_REQUEST = 5
 """At most so many of one request are kept, so that one bad batch does not wash the others away."""
 
 SIGNALS = ("reliability", "typicality", "tail_ratio", "boundary_distance")
-"""The outputs that are kept of a row."""
+"""The outputs that are kept of a row; a regression has no boundary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,14 @@ class AtypicalRow:
     """its place in the request"""
     model: str
     version: str
-    label: str
+    label: str | None
+    """None of a regression, and then there is a value"""
+    value: np.float32 | None
     reliability: np.float32
     typicality: np.float32
     tail_ratio: np.float32
-    boundary_distance: np.float32
+    boundary_distance: np.float32 | None = None
+    """None of a regression"""
 
 
 class RecentRows:
@@ -63,8 +66,9 @@ class RecentRows:
                 row=row,
                 model=manifest.name,
                 version=str(manifest.version),
-                label=manifest.classes[scores["label"][row]],
-                **{signal: scores[signal][row] for signal in SIGNALS},
+                label=manifest.classes[scores["label"][row]] if "label" in scores else None,
+                value=scores["value"][row] if "value" in scores else None,
+                **{signal: scores[signal][row] for signal in SIGNALS if signal in scores},
             )
             for row in found[::-1].tolist()
         )

@@ -11,14 +11,16 @@ LONGEST_REPEATED = 64
 
 
 class TrueLabel(msgspec.Struct, frozen=True):
-    """The true label of a row that was answered."""
+    """The true label, or the true value, of a row that was answered."""
 
     id: str
     """of the answer"""
-    label: str
-    """a class of the model"""
+    label: str | None = None
+    """a class of the model; of a model of classes"""
     row: Annotated[int, msgspec.Meta(ge=0)] = 0
     """of the answer, counted from 0"""
+    value: float | None = None
+    """in the target's unit; of a regression"""
 
     @property
     def process(self) -> str:

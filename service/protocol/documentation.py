@@ -8,21 +8,22 @@ from fastapi.openapi.utils import get_openapi
 
 from service.inference.advice import ADVICE
 from service.inference.model import Model
-from service.manifest import EXPECTED_LEVEL, OUTPUTS, Manifest
+from service.manifest import EXPECTED_LEVEL, OUTPUTS, REGRESSION_OUTPUTS, Manifest
 from service.protocol.examples import example_feedback, example_instances, example_tensors
 from service.protocol.openapi_parts import PREDICTION_ID, add_errors, json_answer, json_body, json_content, json_object
 from service.protocol.prediction_rows import WITH_RESPECT_TO
 
-_NUMBER = {"type": ["number", "null"]}
+_VALUE = {"type": ["number", "string", "boolean", "null"]}
 _PIXEL = {"type": "integer", "minimum": 0, "maximum": 255}
 _INSTANCE = {
     "anyOf": [
         {
             "type": "object",
-            "additionalProperties": _NUMBER,
-            "description": "of a table: every feature by name, null where its value is unknown",
+            "additionalProperties": _VALUE,
+            "description": "of a table: every feature by name, null where its value is unknown; categories are texts, "
+            "dates texts in ISO 8601",
         },
-        {"type": "array", "items": _NUMBER, "description": "of a table: the features in the model's order"},
+        {"type": "array", "items": _VALUE, "description": "of a table: the features in the model's order"},
         {
             "type": "string",
             "description": "a text; or an image, a PNG or JPEG file in base64, which may begin as a data URL does",
@@ -53,7 +54,11 @@ _MEANINGS = {output.name: output.meaning for output in OUTPUTS}
 _SIGNALS = ("typicality", "boundary_distance", "jacobian_norm", "tail_ratio")
 _RELIABILITY = json_object(
     {
-        "score": {"type": "number", "description": _MEANINGS["reliability"]},
+        "score": {
+            "type": "number",
+            "description": _MEANINGS["reliability"]
+            + "; of a regression that the value is within the model's tolerance",
+        },
         "advice": {
             "type": "string",
             "enum": list(ADVICE),
@@ -66,6 +71,12 @@ _RELIABILITY = json_object(
             "states",
         },
         **{name: {"type": "number", "description": _MEANINGS[name]} for name in _SIGNALS},
+        "unseen": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "of a table with categories: the features whose category training did not have; they are "
+            "left out of the prediction, and typicality is at its lowest",
+        },
         "with_respect_to": {
             "enum": list(WITH_RESPECT_TO.values()),
             "description": "what the signals are derivatives by, where it is not the features of a table",
@@ -78,19 +89,30 @@ _RELIABILITY = json_object(
             "each dimension of its embedding, of an image as lists of its height, width and channels",
         },
     },
-    ["score", "advice", "out_of_distribution", *_SIGNALS],
+    ["score", "advice", "out_of_distribution", "typicality", "jacobian_norm", "tail_ratio"],
 )
+_VALUES = {output.name: output.meaning for output in REGRESSION_OUTPUTS}
+_INTERVAL = json_object(
+    {
+        "lower": {"type": "number", "description": _VALUES["lower"]},
+        "upper": {"type": "number", "description": _VALUES["upper"]},
+        "coverage": {"type": "number", "description": "how often, at least, the truth lies between the two"},
+    }
+)
+_ONE_OF_A_KIND = [{"required": ["label", "probabilities"]}, {"required": ["value", "interval"]}]
 _PREDICTION = json_object(
     {
-        "label": {"type": "string"},
+        "label": {"type": "string", "description": "of a model of classes or levels"},
         "probabilities": {"type": "object", "additionalProperties": {"type": "number"}},
+        "value": {"type": "number", "description": f"of a regression, which has no label: {_VALUES['value']}"},
+        "interval": {**_INTERVAL, "description": "of a regression"},
         "level": {"type": "integer", "description": "of an ordinal model: the label's place among the classes"},
         EXPECTED_LEVEL.name: {"type": "number", "description": f"of an ordinal model: {EXPECTED_LEVEL.meaning}"},
         "truncated": {"type": "boolean", "description": "of a text: whether it was cut, being too long for the model"},
         "reliability": _RELIABILITY,
     },
-    ["label", "probabilities", "reliability"],
-)
+    ["reliability"],
+) | {"anyOf": _ONE_OF_A_KIND}
 PREDICT = {
     "requestBody": json_body(
         json_object(
@@ -132,9 +154,14 @@ FEEDBACK = {
                         {
                             "id": {"type": "string", "description": "of the answer"},
                             "row": {"type": "integer", "minimum": 0, "default": 0, "description": "of the answer"},
-                            "label": {"type": "string", "description": "the class that was right"},
+                            "label": {"type": ["string", "null"], "description": "the class that was right"},
+                            "value": {
+                                "type": ["number", "null"],
+                                "description": "of a regression: the number that was right. An answer is confirmed if "
+                                "it is off by at most the model's tolerance",
+                            },
                         },
-                        ["id", "label"],
+                        ["id"],
                     ),
                 }
             }

@@ -29,14 +29,16 @@ def example_instances(manifest: Manifest) -> dict[str, Any]:
 
 def example_feedback(manifest: Manifest) -> dict[str, Any]:
     """Return a feedback body, for an answer's id to be put in."""
-    return {"feedback": [{"id": "the id of an answer", "row": 0, "label": manifest.classes[0]}]}
+    regression = manifest.regression
+    truth = {"label": manifest.classes[0]} if regression is None else {"value": regression.mean}
+    return {"feedback": [{"id": "the id of an answer", "row": 0, **truth}]}
 
 
 def example_tensors(manifest: Manifest) -> dict[str, Any] | None:
     """Return an infer body of one usual row, None where it would be too long to be shown."""
     match manifest.input:
         case TableInput() as table:
-            row = [feature.example for feature in table.features]
+            row = [feature.usual for feature in table.features]
             return _tensors(table.tensor, [1, len(row)], "FP32", row)
         case TextInput() as text:
             return _tensors(TEXT_TENSOR, [1], "BYTES", [text.example])

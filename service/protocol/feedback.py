@@ -27,7 +27,9 @@ from service.protocol.error_responses import encodable
 Judge = Callable[[str, str | None, Sequence[TrueLabel]], Awaitable[list[ServiceError | None]]]
 """Counts what is told of the rows of a model, or of one version of it, and says why not, for each."""
 
-_SHAPE: Final = 'send {"feedback": [{"id": the answer\'s id, "row": 0, "label": the true class}, ...]}'
+_SHAPE: Final = (
+    'send {"feedback": [{"id": the answer\'s id, "row": 0, "label": the true class}, ...]}, or "value": the true number'
+)
 
 _A_PIECE = 256
 """Labels judged at a time: they take two milliseconds, and health must not wait for thousands."""
@@ -103,9 +105,12 @@ def _items(body: bytes, limit: int) -> list[msgspec.Raw]:
 
 def _read(item: msgspec.Raw) -> TrueLabel | ServiceError:
     try:
-        return _TRUE_LABEL.decode(item)
+        told = _TRUE_LABEL.decode(item)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return MalformedRequestError(f"this is no feedback ({shown(str(error))}): {_SHAPE}")
+    if told.label is None and told.value is None:
+        return MalformedRequestError(f"this is no feedback, having neither label nor value: {_SHAPE}")
+    return told
 
 
 def _answer(accepted: int, refused: Sequence[tuple[int, ServiceError]]) -> Response:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from service.errors import (
     MalformedRequestError,
@@ -52,19 +53,23 @@ class TableReader:
     """
 
     heavy: ClassVar = False
+    _value: ClassVar[Any] = float | None
+    """What a value is decoded as."""
 
     def __init__(self, table: TableInput, max_rows: int) -> None:
         self._table = table
         self._max_rows = max_rows
-        fields = [(f"feature_{index}", float | None) for index in range(len(table.features))]
+        fields = [(f"feature_{index}", self._value) for index in range(len(table.features))]
+        left_out = [(f"ignored_{index}", msgspec.Raw, NO_PARAMETERS) for index in range(len(table.ignored))]
+        names = [field for field, _ in fields] + [field for field, *_ in left_out]
         row = msgspec.defstruct(
             "Row",
-            fields,
-            rename={field: name for (field, _), name in zip(fields, table.names, strict=True)},
+            [*fields, *left_out],
+            rename=dict(zip(names, (*table.names, *table.ignored), strict=True)),
             forbid_unknown_fields=True,
             gc=False,
         )
-        instances = list[row | list[float | None]]  # type: ignore[valid-type]
+        instances = list[row | list[self._value]]  # type: ignore[valid-type,name-defined]
         body = msgspec.defstruct("Body", [("instances", instances), ("parameters", msgspec.Raw, NO_PARAMETERS)])
         self._decoder = msgspec.json.Decoder(body)
 
@@ -85,13 +90,19 @@ class TableReader:
         check_count(len(instances), self._max_rows)
         values = [row if type(row) is list else msgspec.structs.astuple(row) for row in instances]
         width = len(self._table.features)
+        if self._table.ignored:
+            values = [value if type(value) is list else value[:width] for value in values]
         for row, value in enumerate(values):
             if len(value) != width:
                 raise next(self._faults(row, value))
         with np.errstate(over="ignore"):
-            rows = np.array(values, dtype=np.float32)
+            rows = self._rows(values)
         check_values(rows, self._table)
         return Asked(rows, read_sensitivity(asked.parameters, otherwise=True))
+
+    def _rows(self, values: list[Any]) -> NDArray[np.float32]:
+        """Return rows [N, features] of decoded ones."""
+        return np.array(values, dtype=np.float32)
 
     def _diagnose(self, body: bytes, error: Exception) -> ServiceError:
         """Return what is wrong with a body that the decoder refused; a large one must not keep the event loop."""
@@ -136,8 +147,8 @@ class TableReader:
         names = self._table.names
         values: dict[str, Any] = {}
         if isinstance(instance, dict):
-            yield from _name_faults(row, instance, names)
-            values = instance
+            yield from _name_faults(row, instance, self._table)
+            values = {name: instance[name] for name in names if name in instance}
         elif isinstance(instance, list):
             if len(instance) != len(names):
                 yield WrongTypeError(
@@ -148,23 +159,29 @@ class TableReader:
         else:
             yield WrongTypeError(f"row {row} is {kind_of(instance)}: {_SHAPE}", row=row)
         for name, value in values.items():
-            if isinstance(value, bool) or not isinstance(value, int | float | None):
-                yield WrongTypeError(
-                    f"{name} of row {row} is {kind_of(value)}: send a number, or null where it is unknown",
-                    row=row,
-                    field=name,
-                )
-            elif isinstance(value, float) and not isfinite(value):
-                yield NonFiniteValueError(
-                    f"{name} of row {row} is not finite: send a number, or null where it is unknown",
-                    row=row,
-                    field=name,
-                )
+            yield from self._value_faults(row, name, value)
+
+    def _value_faults(self, row: int, name: str, value: object) -> Iterator[ServiceError]:
+        """Yield what is wrong with the value of a feature."""
+        yield from number_faults(row, name, value)
 
 
-def _name_faults(row: int, instance: dict[str, Any], names: tuple[str, ...]) -> Iterator[ServiceError]:
+def number_faults(row: int, name: str, value: object) -> Iterator[ServiceError]:
+    """Yield what is wrong with a value that is to be a number, or null."""
+    if isinstance(value, bool) or not isinstance(value, int | float | None):
+        yield WrongTypeError(
+            f"{name} of row {row} is {kind_of(value)}: send a number, or null where it is unknown", row=row, field=name
+        )
+    elif isinstance(value, float) and not isfinite(value):
+        yield NonFiniteValueError(
+            f"{name} of row {row} is not finite: send a number, or null where it is unknown", row=row, field=name
+        )
+
+
+def _name_faults(row: int, instance: dict[str, Any], table: TableInput) -> Iterator[ServiceError]:
+    names = table.names
     absent = [name for name in names if name not in instance]
-    known = set(names)
+    known = {*names, *table.ignored}
     for name in instance:
         if name not in known:
             unknown = shown(name, LONGEST_NAME)

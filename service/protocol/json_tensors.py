@@ -79,10 +79,12 @@ def to_json(values: NDArray[Any]) -> Iterator[bytes]:
 def in_pieces(parts: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the parts joined, so that a short text is one piece and of a long one no piece is much longer."""
     held: list[bytes] = []
+    size = 0
     for part in parts:
         held.append(part)
-        if sum(map(len, held)) >= _BYTES_A_PIECE:
+        size += len(part)
+        if size >= _BYTES_A_PIECE:
             yield b"".join(held)
-            held = []
+            held, size = [], 0
     if held:
         yield b"".join(held)

@@ -15,7 +15,7 @@ from service.core import Core
 from service.inference.model import Model
 from service.inference.repository import Repository
 from service.inference.rows import RowLimits
-from service.inputs import ImageInput, Input, TableInput, TextInput
+from service.inputs import CategoricalFeature, DateFeature, ImageInput, Input, TableInput, TextInput
 from service.manifest import Manifest, output_shape, outputs_of
 from service.protocol.exchange import Exchange
 from service.protocol.open_inference_schemas import (
@@ -164,11 +164,27 @@ def _properties(manifest: Manifest) -> dict[str, str]:
     properties = {
         "description": manifest.description,
         "task": manifest.task,
-        "classes": json.dumps(manifest.classes),
     }
+    if manifest.regression is None:
+        properties["classes"] = json.dumps(manifest.classes)
+    else:
+        properties["target"] = manifest.regression.target
+        if manifest.regression.unit is not None:
+            properties["unit"] = manifest.regression.unit
+        properties["coverage"] = json.dumps(manifest.regression.coverage)
+        properties["tolerance"] = json.dumps(manifest.regression.tolerance)
     match manifest.input:
         case TableInput() as table:
             properties["features"] = json.dumps(table.names)
+            categories = {
+                feature.name: feature.categories
+                for feature in table.features
+                if isinstance(feature, CategoricalFeature)
+            }
+            if categories:
+                properties["categories"] = json.dumps(categories)
+            if dates := [feature.name for feature in table.features if isinstance(feature, DateFeature)]:
+                properties["days_since_1970"] = json.dumps(dates)
         case TextInput() | ImageInput() as other:
             properties["with_respect_to"] = WITH_RESPECT_TO[other.kind]
     return properties

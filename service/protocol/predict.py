@@ -19,6 +19,7 @@ from service.protocol.images import ImageReader
 from service.protocol.instances import TableReader
 from service.protocol.predict_codec import PredictCodec, Reader
 from service.protocol.predictions import PredictionWriter
+from service.protocol.records import RecordReader
 from service.protocol.texts import TextReader
 
 PATHS: Final = ("/v1/models/{name}:predict", "/v1/models/{name}/versions/{version}:predict")
@@ -93,7 +94,7 @@ def _reader(model: Model, limits: RowLimits) -> Reader:
     taken = model.manifest.input
     match taken:
         case TableInput():
-            return TableReader(taken, limits.rows)
+            return (TableReader if taken.numbers_alone else RecordReader)(taken, limits.rows)
         case TextInput():
             return TextReader(taken, model.tokenizer, limits.rows)
         case ImageInput():

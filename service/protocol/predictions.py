@@ -47,7 +47,7 @@ class PredictionWriter:
         head = (self._head if name is None else b'%b,"id":"%b"' % (self._head, name.encode())) + b',"predictions":['
         gradient = self._gradient if sensitivity else 0
         parts = sensitivity and gradient > _VALUES_A_PIECE and not isinstance(taken, TableInput)
-        values = len(self._manifest.classes) + (0 if parts else gradient)
+        values = max(len(self._manifest.classes), 1) + (0 if parts else gradient)
         step = 1 if parts else max(min(_ROWS_A_PIECE, _VALUES_A_PIECE // values), 1)
         rows = self._full if sensitivity and not parts else self._plain
         run, start, stop = scored
@@ -55,7 +55,7 @@ class PredictionWriter:
             # Several requests' rows are written together, by the first of them.
             texts = run.texts.get(rows)
             if texts is None:
-                texts = run.texts[rows] = rows.write(run.scores, run.strange)
+                texts = run.texts[rows] = rows.write(run.scores, run.strange, run.rows)
             yield b"%b%b]}" % (head, rows.join(texts, start, stop))
             return
         yield head
@@ -66,7 +66,7 @@ class PredictionWriter:
             part = slice(first, min(first + step, stop))
             scores = {output: values[part] for output, values in run.scores.items()}
             these = None if cut is None else cut[part.start - start : part.stop - start]
-            piece = rows.join(rows.write(scores, run.strange[part], these), 0, part.stop - part.start)
+            piece = rows.join(rows.write(scores, run.strange[part], run.rows[part], these), 0, part.stop - part.start)
             if parts:
                 # What is left out comes last, so that it can be added in front of the two closing brackets.
                 yield piece[:-2] + b',"sensitivity":['

@@ -24,8 +24,11 @@ _RECENT = json_answer(
                         "time": {**_TEXT, "format": "date-time"},
                         "request_id": {"type": ["string", "null"], "description": "the answer's x-request-id"},
                         "row": {"type": "integer", "minimum": 0, "description": "its place in the request"},
-                        **dict.fromkeys(("model", "version", "label"), _TEXT),
+                        **dict.fromkeys(("model", "version"), _TEXT),
+                        "label": {"type": ["string", "null"], "description": "null of a regression"},
+                        "value": {"type": ["number", "null"], "description": "of a regression; null of others"},
                         **{name: {"type": "number"} for name in SIGNALS},
+                        "boundary_distance": {"type": ["number", "null"], "description": "null of a regression"},
                     }
                 ),
             },

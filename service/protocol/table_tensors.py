@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import WrongTypeError, shown
-from service.inference.rows import check_count, check_values
+from service.inference.rows import check_codes, check_count, check_values
 from service.inputs import TableInput
 from service.protocol.binary_tensors import from_bytes, raw_tensor
 from service.protocol.infer_request import RequestTensor
@@ -55,6 +55,7 @@ class TableTensor:
         with np.errstate(over="ignore"):
             rows = _numbers(tensor, binary).astype(np.float32, copy=False)
         check_values(rows, self._table)
+        check_codes(rows, self._table)
         return Taken(rows)
 
     def read_raw(self, binary: memoryview) -> Taken:

@@ -55,6 +55,11 @@ class Tensors:
             },
         }
         self.written_head = orjson.dumps(self.head)
+        self.described = {
+            name: (b'{"name":%b,"shape":' % orjson.dumps(name), b',"datatype":%b' % orjson.dumps(datatype))
+            for name, datatype in self.datatypes.items()
+        }
+        """an output's JSON before its shape and after it"""
 
 
 class TensorCodec:
@@ -127,12 +132,12 @@ class TensorCodec:
         yield written[:-1] + b',"outputs":['
         for index, (name, as_bytes) in enumerate(self._outputs):
             values = scores[name]
-            output: dict[str, Any] = {"name": name, "shape": values.shape, "datatype": self._tensors.datatypes[name]}
+            before, after = self._tensors.described[name]
+            described = b"%b%b%b%b" % (b"," if index else b"", before, str(list(values.shape)).encode(), after)
             if as_bytes:
-                output["parameters"] = {"binary_data_size": values.nbytes}
-            described = orjson.dumps(output)
-            yield (b"," if index else b"") + (described if as_bytes else described[:-1] + b',"data":')
-            if not as_bytes:
+                yield b'%b,"parameters":{"binary_data_size":%d}}' % (described, values.nbytes)
+            else:
+                yield described + b',"data":'
                 yield from to_json(values)
                 yield b"}"
         yield b"]}"

@@ -37,11 +37,11 @@ function line(row) {
   const cells = [
     time,
     `${row.model} ${row.version}`,
-    row.label,
+    row.label ?? String(Number(row.value.toPrecision(6))),
     percent(row.reliability),
     row.typicality.toFixed(4),
     row.tail_ratio.toFixed(3),
-    row.boundary_distance.toFixed(2),
+    row.boundary_distance?.toFixed(2) ?? "–",
     `${row.request_id ?? "–"}, ${row.row}`,
   ];
   cells.forEach((content, index) => {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from service.version_folder import read_manifest
 from tests.service.client import serving
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +28,18 @@ def test_the_curl_gets_the_answer_that_is_shown() -> None:
     # Each answer's own.
     assert [re.sub("[0-9a-f]+", "#", each.pop("id")) for each in (shown, got)] == ["#-#-#"] * 2
     assert _rounded(got) == _rounded(shown)
+
+
+def test_the_estimator_that_is_exported_from_python_becomes_a_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snippet = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert snippet is not None
+    monkeypatch.chdir(tmp_path)
+    exec(compile(snippet[1], "README.md", "exec"), {})
+    manifest = read_manifest(tmp_path / "models" / "progression" / "1")
+    assert manifest.predicted.target == "progression"
+    assert manifest.evaluation.accuracy > manifest.evaluation.majority_accuracy
 
 
 def test_every_place_it_names_is_there() -> None:

@@ -59,7 +59,7 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
         (lambda content: content["input"]["features"][0].update(name="age"), "each name may stand once, and age"),
         (
             lambda content: content["input"]["features"][0].update(name='Glucose "fasting"'),
-            r"features\.0\.name: .*holds a quotation mark or a backslash: rename the column",
+            r"features\.0\.number\.name: .*holds a quotation mark or a backslash: rename the column",
         ),
         (lambda content: content["input"]["features"][0].update(name="a\\b"), "a quotation mark or a backslash"),
         (lambda content: content["input"]["features"][0].update(name="a\nb"), "must hold no control character"),
@@ -130,3 +130,20 @@ def test_a_manifest_is_immutable_and_holds_no_nan(folder: Path) -> None:
     content["reference"]["tail_ratio"] = float("nan")
     with pytest.raises(ValidationError, match="finite number"):
         Manifest.model_validate(content)
+
+
+def test_a_regression_has_no_classes_and_every_other_model_has_two(exported: Exported, regression: Exported) -> None:
+    number, grade = read_manifest(regression.folder).model_dump(), read_manifest(exported.folder).model_dump()
+    assert "regression" not in grade
+    assert Manifest.model_validate(number).predicted.unit == "kg/h"
+    for content, changed in (
+        (number, {"classes": ("high", "low")}),
+        (number, {"regression": None}),
+        (grade, {"classes": ("high",)}),
+        (grade, {"task": "regression"}),
+        (grade, {"regression": number["regression"]}),
+    ):
+        with pytest.raises(ValidationError, match=r"a regression has no classes|a model of classes has at least two"):
+            Manifest.model_validate({**content, **changed})
+    with pytest.raises(TypeError, match="plant predicts no number but one of 3 classes"):
+        _ = read_manifest(exported.folder).predicted

@@ -8,6 +8,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx.utils import Extractor
 
+from service.inputs import Feature
 from service.manifest import MODEL_FILE, Manifest
 from service.version_folder import read_manifest
 from tests.benchmarks.serving.protocols import PLAIN, Asked
@@ -42,7 +43,7 @@ def made_up_rows(manifest: Manifest, count: int) -> NDArray[np.float32]:
 
     Three decimals, as measurements have.
     """
-    features = manifest.table.features
+    features = [feature for feature in manifest.table.features if isinstance(feature, Feature)]
     generator = np.random.default_rng(8)
     drawn = generator.normal(
         [f.mean for f in features], [f.standard_deviation for f in features], (count, len(features))

@@ -65,10 +65,11 @@ def learning_layers(network: Network, x: Tensor) -> Iterator[tuple[Layer, Tensor
     """Each layer that learns, with its input."""
     for layer in network.layers:
         if isinstance(layer, Residual):
-            inner = x
-            for within in layer.chain:
-                yield within, inner
-                inner = within(inner)[0]
+            for chain in (layer.chain, layer.shortcut):
+                inner = x
+                for within in chain:
+                    yield within, inner
+                    inner = within(inner)[0]
         elif layer.squared_norms(layer(x)[1]):
             yield layer, x
         x = layer(x)[0]

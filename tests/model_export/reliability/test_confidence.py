@@ -30,7 +30,7 @@ def test_is_the_logistic_regression_of_being_right() -> None:
     confidence = torch.from_numpy(generator.gamma(2, size=20_000))
     correct = generator.random(20_000) < torch.sigmoid(0.8 * confidence - 0.3).numpy()
     reference = LogisticRegression(C=1e6).fit(confidence.numpy()[:, None], correct)
-    intercept, slope, chance = Confidence.fit(confidence, correct, classes=2).weights
+    intercept, slope, chance = Confidence.fit(confidence, correct, chance=1 / 2).weights
     assert (intercept, slope) == pytest.approx((reference.intercept_[0], reference.coef_[0, 0]), abs=1e-3)
     assert chance == 0.5
 
@@ -47,10 +47,10 @@ def test_usual_rows_keep_their_confidence_and_strange_ones_fall_towards_chance()
 def test_more_confidence_never_lowers_reliability() -> None:
     confidence = torch.from_numpy(np.random.default_rng(0).gamma(2, size=500))
     # The less confident are right more often here, as chance may have it in a small set.
-    assert Confidence.fit(confidence, confidence.numpy() < 2, 3).weights[1] == 0
+    assert Confidence.fit(confidence, confidence.numpy() < 2, 1 / 3).weights[1] == 0
 
 
 def test_stays_finite_where_every_row_is_right() -> None:
     confidence = torch.ones(30, dtype=torch.float64)
-    fitted = Confidence.fit(confidence, np.ones(30, dtype=bool), 2)
+    fitted = Confidence.fit(confidence, np.ones(30, dtype=bool), 1 / 2)
     assert 0.8 < fitted(confidence, torch.zeros(30, dtype=torch.float64))[0].item() < 1

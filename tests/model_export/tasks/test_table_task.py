@@ -12,6 +12,7 @@ from model_export.graph import onnx_writer
 from model_export.graph.compact import CompactScorer, compact
 from model_export.graph.scorer import Scorer
 from service.inference.model import Model
+from service.inputs import Feature
 from service.version_folder import read_manifest
 from tests.conftest import FEATURES, PLANT, Exported, make_table
 
@@ -21,7 +22,7 @@ def test_the_manifest_describes_what_was_trained(exported: Exported) -> None:
     assert (manifest.name, manifest.version, manifest.classes) == ("plant", 1, ("high", "low", "medium"))
     assert manifest.network.layers == ("dense 4 → 16", "dense 16 → 12", "linear 12 → 3")
     assert (manifest.training.rows + manifest.training.validation_rows, manifest.reference.rows) == (540, 180)
-    temperature, pressure, *_ = manifest.table.features
+    temperature, pressure, *_ = (feature for feature in manifest.table.features if isinstance(feature, Feature))
     assert manifest.table.names == FEATURES
     assert (temperature.unit, temperature.may_be_missing, pressure.may_be_missing) == ("°C", True, False)
     assert temperature.missing_ratio == pytest.approx(0.1, abs=0.04)

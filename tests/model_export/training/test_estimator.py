@@ -125,7 +125,7 @@ def test_an_interruption_is_not_taken_for_the_end_of_training(table: Table, monk
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("model_export.training.dreg_classifier.dreg_penalty", interrupt)
+    monkeypatch.setattr("model_export.training.dreg_net.dreg_penalty", interrupt)
     with pytest.raises(KeyboardInterrupt):
         small().fit(*table)
 

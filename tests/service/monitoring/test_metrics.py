@@ -76,7 +76,7 @@ def test_rows_and_signals_are_counted_on_both_protocols(service: Service) -> Non
 
 def test_missing_values_and_those_outside_the_training_range_are_counted_by_feature(service: Service) -> None:
     features = service.core.repository.get("plant").manifest.table.features
-    lowest, highest = [feature.minimum for feature in features], [feature.maximum for feature in features]
+    lowest, highest = (list(ends) for ends in zip(*(feature.bounds for feature in features), strict=True))
     instances = [lowest, highest, [None, 1e9, None, -1e9], [None, 5, highest[2] * 1.01, 0]]
     assert service.client.post("/v1/models/plant:predict", json={"instances": instances}).status_code == 200
     samples = service.samples()

@@ -39,7 +39,7 @@ def test_a_row_at_the_level_is_kept_with_its_signals_and_its_request(manifest: M
     (row,) = recent
     assert (row.request_id, row.row, row.model, row.version) == ("the-request", 1, "plant", "1")
     assert row.label == manifest.classes[1]
-    assert list(map(float, (row.reliability, row.tail_ratio, row.boundary_distance))) == [1, 21, 31]
+    assert [row.reliability, row.tail_ratio, row.boundary_distance] == [1, 21, 31]
     assert row.typicality == np.float32(level)
     assert 0 <= (datetime.now(UTC) - row.time).total_seconds() < 60
 

@@ -52,6 +52,7 @@ def test_a_strange_row_of_either_protocol_is_told_by_its_signals_alone(
         "row": 1,
         "model": "plant",
         "version": "1",
+        "value": None,
         "label": said[1]["label"],
         "reliability": reliability["score"],
         **{name: reliability[name] for name in ("typicality", "tail_ratio", "boundary_distance")},

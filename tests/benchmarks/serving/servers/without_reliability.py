@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from service.__main__ import main
 from service.inference import jobs, model
+from service.inference.feeds import Rows
 from service.inference.model import Scores
 from service.manifest import MANIFEST_FILE, MODEL_FILE, OUTPUTS, Manifest
 from service.monitoring.feedback import Feedback
@@ -39,7 +40,11 @@ class PlainRows(PredictionRows):
         self._blank = list(chain.from_iterable((text, b"") for text in [b"", *(b"," + c + b":" for c in classes[1:])]))
 
     def write(
-        self, scores: Scores, _strange: NDArray[np.bool_], _truncated: NDArray[np.bool_] | None = None
+        self,
+        scores: Scores,
+        strange: NDArray[np.bool_],
+        sent: Rows,
+        truncated: NDArray[np.bool_] | None = None,  # noqa: ARG002 - as its base has it
     ) -> list[bytes]:
         parts = self._blank * len(scores["label"])
         parts[:: len(self._blank)] = [self._heads[label] for label in scores["label"].tolist()]

@@ -1,15 +1,15 @@
-"""The skorch network that adds DREG to the task's loss."""
+"""The skorch networks that add DREG to the task's loss."""
 
 from typing import Any, Self
 
-from skorch import NeuralNetClassifier
+from skorch import NeuralNet, NeuralNetClassifier, NeuralNetRegressor
 from torch import Tensor
 
 from model_export.chainzrule import Record, dreg_penalty
 from model_export.training.schedule import Schedule
 
 
-class DregClassifier(NeuralNetClassifier):  # type: ignore[misc]  # skorch ships no types
+class DregNet(NeuralNet):  # type: ignore[misc]  # skorch ships no types
     """loss = criterion + λ(t) · DREG, with t the share of `max_epochs` gone by.
 
     The module is a `Network`; its trace travels with the logits, so the penalty costs no second pass.
@@ -42,3 +42,11 @@ class DregClassifier(NeuralNetClassifier):  # type: ignore[misc]  # skorch ships
         loss: Tensor = super().get_loss(logits, y_true, *args, **kwargs)
         weight = self.schedule((len(self.history) - 1) / max(self.max_epochs - 1, 1)) if kwargs.get("training") else 0.0
         return loss + weight * dreg_penalty(self.module_, records) if weight else loss
+
+
+class DregClassifier(DregNet, NeuralNetClassifier):  # type: ignore[misc]
+    """For classes: targets are their indices [N]."""
+
+
+class DregRegressor(DregNet, NeuralNetRegressor):  # type: ignore[misc]
+    """For numbers: targets are float32 [N, 1]."""

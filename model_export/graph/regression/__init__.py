@@ -1,0 +1,1 @@
+"""The graph of a model of numbers: what it answers, how that is calibrated, written, and checked."""

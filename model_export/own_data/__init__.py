@@ -1,0 +1,1 @@
+"""A user's own file, from its columns to a fitted network and its version folder."""

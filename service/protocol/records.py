@@ -1,0 +1,111 @@
+"""The friendly protocol's instances of a table that holds more than numbers: categories and dates, to rows."""
+
+from collections.abc import Callable, Iterator
+from math import nan
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.dates import days_of
+from service.errors import ServiceError, WrongTypeError, shown
+from service.features import UNSEEN
+from service.inputs import CategoricalFeature, Column, DateFeature, Feature, TableInput
+from service.protocol.instances import TableReader, number_faults
+from service.protocol.predict_codec import LONGEST_NAME, kind_of
+
+
+class RecordReader(TableReader):
+    """Reads `{"instances": [...]}` for one model of tables with categories, dates or columns that it does without.
+
+    A category is a text; a whole number or a truth value stands for the text that it is written as. A blank text is a
+    missing value, as it is in a file. Columns that training dropped may be there and are not looked at.
+
+    Args:
+        table: what the model takes.
+        max_rows: most rows in one request.
+    """
+
+    _value: ClassVar[Any] = int | float | str | bool | None
+
+    def __init__(self, table: TableInput, max_rows: int) -> None:
+        super().__init__(table, max_rows)
+        self._readers = [_reader_of(feature) for feature in table.features]
+        self._features = {feature.name: feature for feature in table.features}
+
+    def _rows(self, values: list[Any]) -> NDArray[np.float32]:
+        rows = np.empty((len(values), len(self._readers)), np.float32)
+        for column, (read, cells) in enumerate(zip(self._readers, zip(*values, strict=True), strict=True)):
+            try:
+                rows[:, column] = [read(cell) for cell in cells]
+            except (ValueError, TypeError, OverflowError):
+                name = self._table.names[column]
+                raise next(
+                    fault for row, cell in enumerate(cells) for fault in self._value_faults(row, name, cell)
+                ) from None
+        return rows
+
+    def _value_faults(self, row: int, name: str, value: object) -> Iterator[ServiceError]:
+        feature = self._features[name]
+        if isinstance(feature, Feature):
+            yield from number_faults(row, name, value)
+            return
+        try:
+            _reader_of(feature)(value)
+        except (ValueError, TypeError, OverflowError):
+            said = shown(value, LONGEST_NAME) if isinstance(value, str) else ""
+            what = f"{said!r}, which is no date" if said else kind_of(value)
+            wanted = "a date in ISO 8601" if isinstance(feature, DateFeature) else "a text"
+            yield WrongTypeError(
+                f"{name} of row {row} is {what}: send {wanted}, or null where it is unknown", row=row, field=name
+            )
+
+
+def _reader_of(feature: Column) -> Callable[[Any], float]:
+    """Return what makes a decoded value the number in the tensor; of a wrong one it raises ValueError or TypeError."""
+    match feature:
+        case CategoricalFeature():
+            return _category_reader(feature)
+        case DateFeature():
+            return _date
+        case Feature():
+            return _number
+
+
+def _category_reader(feature: CategoricalFeature) -> Callable[[Any], float]:
+    codes: dict[Any, float] = {category: float(code) for code, category in enumerate(feature.categories)}
+    boolean = feature.boolean
+
+    def read(value: Any) -> float:
+        if isinstance(value, str):
+            text = value.strip()
+            return codes.get(text.lower() if boolean else text, UNSEEN) if text else nan
+        if value is None:
+            return nan
+        return codes.get(_as_text(value), UNSEEN)
+
+    return read
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return str(int(value))
+    raise TypeError("a fraction is no category")
+
+
+def _date(value: Any) -> float:
+    if value is None:
+        return nan
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return days_of(value.strip()) if value.strip() else nan
+
+
+def _number(value: Any) -> float:
+    if value is None:
+        return nan
+    if isinstance(value, bool | str):
+        raise TypeError("no number")
+    return float(value)

@@ -1,0 +1,17 @@
+from pathlib import Path
+
+import pytest
+
+from model_export.examples.existing_network import SHAPES, main
+from service.version_folder import read_manifest
+
+
+def test_an_ordinary_network_becomes_a_version_that_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = main(tmp_path, rows=900, epochs=4)
+    manifest = read_manifest(folder)
+    assert manifest.classes == SHAPES
+    assert manifest.evaluation.accuracy > 0.8
+    assert "around it" in " ".join(manifest.network.layers)
+    printed = capsys.readouterr().out
+    for said in ("4.relu (ReLU): relu", "before conversion", "after fine-tuning", "reliability", "chainzrule serve"):
+        assert said in printed
