@@ -42,9 +42,9 @@ class PlainRows(PredictionRows):
     def write(
         self,
         scores: Scores,
-        strange: NDArray[np.bool_],
-        sent: Rows,
-        truncated: NDArray[np.bool_] | None = None,  # noqa: ARG002 - as its base has it
+        strange: NDArray[np.bool_],  # noqa: ARG002 - as its base has it
+        sent: Rows,  # noqa: ARG002
+        truncated: NDArray[np.bool_] | None = None,  # noqa: ARG002
     ) -> list[bytes]:
         parts = self._blank * len(scores["label"])
         parts[:: len(self._blank)] = [self._heads[label] for label in scores["label"].tolist()]
