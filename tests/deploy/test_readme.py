@@ -61,7 +61,18 @@ def test_the_papers_table_is_that_of_the_results() -> None:
         assert any(set(cells) <= row | {""} for row in found), cells
 
 
-@pytest.mark.parametrize("command", ["make serve", "make test", "docker compose up --build"])
+def test_the_requests_a_second_are_those_of_the_results() -> None:
+    section = README.split("## How fast it is")[1].split("\n## ")[0].split("What it set out")[0]
+    measured: dict[str, set[str]] = {}
+    for name, *cells in _rows((ROOT / "tests/benchmarks/results/serving.md").read_text(encoding="utf-8")):
+        measured.setdefault(name, {"–"}).update(cells)
+    shown = _rows(section)[1:]
+    assert len(shown) > 10
+    for name, *cells in shown:
+        assert set(cells) <= measured[name], name
+
+
+@pytest.mark.parametrize("command", ["make serve", "make test", "make bench", "docker compose up --build"])
 def test_its_commands_are_the_projects(command: str) -> None:
     assert command in README
     if command.startswith("make"):
