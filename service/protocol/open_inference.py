@@ -1,14 +1,13 @@
 """`/v2`: the Open Inference Protocol, health and metadata included."""
 
 import json
+from collections.abc import Callable
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope
 
 from service import __version__
 from service.core import Core
@@ -17,7 +16,7 @@ from service.inference.repository import Repository
 from service.inference.rows import RowLimits
 from service.inputs import CategoricalFeature, DateFeature, ImageInput, Input, TableInput, TextInput
 from service.manifest import Manifest, output_shape, outputs_of
-from service.protocol.exchange import Exchange
+from service.protocol.model_handler import ModelHandler, Prepared
 from service.protocol.open_inference_schemas import (
     INFER,
     LIVE,
@@ -40,35 +39,21 @@ EXTENSIONS = ("binary_tensor_data",)
 """The protocol's extensions that are always there."""
 
 
-class Infer:
-    """Answers infer requests.
+def prepare_tensors(limits: RowLimits) -> Callable[[Model], Prepared]:
+    """Return what makes infer requests' codecs.
 
     Args:
-        repository: the models.
-        exchange: answers predictions.
         limits: what may be in one request.
     """
 
-    def __init__(self, repository: Repository, exchange: Exchange, limits: RowLimits) -> None:
-        self._repository = repository
-        self._exchange = exchange
-        self._limits = limits
-        self._tensors: WeakKeyDictionary[Model, Tensors] = WeakKeyDictionary()
+    def prepare(model: Model) -> Prepared:
+        tensors = Tensors(model, limits)
+        return lambda scope: TensorCodec(tensors, Headers(scope=scope))
 
-    async def __call__(self, scope: Scope, receive: Receive, name: str, version: str | None = None) -> Response:
-        """Return the answer to an infer request to the model `name`, the newest version if none is named.
-
-        Raises:
-            ServiceError: if there is no such model, or the body cannot be predicted from.
-        """
-        model = self._repository.get(name, version)
-        tensors = self._tensors.get(model)
-        if tensors is None:
-            tensors = self._tensors[model] = Tensors(model, self._limits)
-        return await self._exchange.answer(scope, receive, model, TensorCodec(tensors, Headers(scope=scope)))
+    return prepare
 
 
-def open_inference_router(core: Core, answer: Infer) -> APIRouter:
+def open_inference_router(core: Core, answer: ModelHandler) -> APIRouter:
     """Return the routes under /v2."""
     router = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
     repository = core.repository

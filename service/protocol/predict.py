@@ -1,22 +1,21 @@
 """`/v1`: the friendly protocol, in the shape of KServe's V1."""
 
+from collections.abc import Callable
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope
 
 from service.inference.model import Model
 from service.inference.repository import Repository
 from service.inference.rows import RowLimits
 from service.inputs import ImageInput, TableInput, TextInput
 from service.protocol.documentation import MODEL_NAMES, MODEL_STATE, PREDICT
-from service.protocol.exchange import Exchange
 from service.protocol.images import ImageReader
 from service.protocol.instances import TableReader
+from service.protocol.model_handler import ModelHandler, Prepared
 from service.protocol.predict_codec import PredictCodec, Reader
 from service.protocol.predictions import PredictionWriter
 from service.protocol.records import RecordReader
@@ -26,35 +25,21 @@ PATHS: Final = ("/v1/models/{name}:predict", "/v1/models/{name}/versions/{versio
 """Where predictions are asked for."""
 
 
-class Predict:
-    """Answers predict requests.
+def prepare_predictions(limits: RowLimits) -> Callable[[Model], Prepared]:
+    """Return what makes predict requests' codecs.
 
     Args:
-        repository: the models.
-        exchange: answers predictions.
         limits: what may be in one request.
     """
 
-    def __init__(self, repository: Repository, exchange: Exchange, limits: RowLimits) -> None:
-        self._repository = repository
-        self._exchange = exchange
-        self._limits = limits
-        self._sides: WeakKeyDictionary[Model, tuple[Reader, PredictionWriter]] = WeakKeyDictionary()
+    def prepare(model: Model) -> Prepared:
+        reader, writer = _reader(model, limits), PredictionWriter(model.manifest)
+        return lambda _scope: PredictCodec(reader, writer)
 
-    async def __call__(self, scope: Scope, receive: Receive, name: str, version: str | None = None) -> Response:
-        """Return the answer to a request for a prediction of the model `name`, the newest version if none is named.
-
-        Raises:
-            ServiceError: if there is no such model, or the body cannot be predicted from.
-        """
-        model = self._repository.get(name, version)
-        sides = self._sides.get(model)
-        if sides is None:
-            sides = self._sides[model] = _reader(model, self._limits), PredictionWriter(model.manifest)
-        return await self._exchange.answer(scope, receive, model, PredictCodec(*sides))
+    return prepare
 
 
-def predict_router(repository: Repository, answer: Predict) -> APIRouter:
+def predict_router(repository: Repository, answer: ModelHandler) -> APIRouter:
     """Return the routes under /v1.
 
     Args:
