@@ -71,7 +71,9 @@ class ModelMetrics:
             rows: as they were sent; of a table [N, features], NaN where a value is missing.
             scores: their scores.
         """
-        self._held.append((rows, scores))
+        # Images and sensitivities are large, and nothing is counted of them.
+        kept = rows if self._features is not None else rows[:0].copy()
+        self._held.append((kept, {name: scores[name] for name in _COUNTED}))
         self._held_rows += len(rows)
         if self._held_rows >= _MOST_HELD:
             self.count_held()
@@ -84,13 +86,13 @@ class ModelMetrics:
                 histogram.observe(seconds)
         if not self._held:
             return
-        held, self._held, self._held_rows = self._held, [], 0
+        held, self._held, count, self._held_rows = self._held, [], self._held_rows, 0
         rows = np.concatenate([rows for rows, _ in held]) if len(held) > 1 else held[0][0]
         scores = {name: np.concatenate([scores[name] for _, scores in held]) for name in _COUNTED}
         if self._features is not None:
             self._features.observe(rows)
-        self._rows.inc(len(rows))
-        self._expected_errors.inc(max(len(rows) - self._reliability.observe(scores["reliability"]), 0.0))
+        self._rows.inc(count)
+        self._expected_errors.inc(max(count - self._reliability.observe(scores["reliability"]), 0.0))
         self._typicality.observe(scores["typicality"])
         self._tail_ratio.observe(scores["tail_ratio"])
 

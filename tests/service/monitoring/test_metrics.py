@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -11,6 +12,8 @@ import pytest
 
 from service.errors import NonFiniteOutputError
 from service.inference.jobs import Reason
+from service.inference.model import Model
+from service.monitoring.metrics import Metrics
 from service.monitoring.prediction import Stages
 from tests.conftest import Exported, make_table
 from tests.service.client import Service, serving
@@ -293,6 +296,18 @@ def test_a_version_that_is_gone_takes_its_series_and_one_that_is_not_served_keep
         core.metrics.of(model).record_stages(Stages(0.1, 0.1, 1.0, 0.1))
         assert service.samples()[f"chainzrule_rows_total{{{MODEL}}}"] == 1
         assert left() == 0
+
+
+def test_images_and_sensitivities_do_not_stay_until_their_rows_are_counted(images: Exported) -> None:
+    metrics, model = Metrics(), Model.load(images.folder, threads=1)
+    rows = np.zeros((3, *model.manifest.input.gradient_shape), np.uint8)
+    scores = model.score(rows)
+    gone = [weakref.ref(rows), weakref.ref(scores["sensitivity"])]
+    metrics.of(model).record(rows, scores)
+    del rows, scores
+    assert [left() for left in gone] == [None, None]
+    labels = {"model": model.manifest.name, "version": "1"}
+    assert metrics.registry.get_sample_value("chainzrule_rows_total", labels) == 3
 
 
 def test_a_failing_request_leaves_the_gauge_of_those_in_progress(

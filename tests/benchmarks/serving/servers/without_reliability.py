@@ -20,6 +20,7 @@ from service.inference import jobs, model
 from service.inference.feeds import Rows
 from service.inference.model import Scores
 from service.manifest import MANIFEST_FILE, MODEL_FILE, OUTPUTS, Manifest
+from service.monitoring import model_metrics
 from service.monitoring.feedback import Feedback
 from service.monitoring.model_metrics import ModelMetrics
 from service.protocol import predictions
@@ -84,6 +85,7 @@ if __name__ == "__main__":
     for owner, name, part in (
         (model, "outputs_of", lambda _manifest: OUTPUTS[:2]),
         (jobs.Run, "__post_init__", _find_nothing_strange),
+        (model_metrics, "_COUNTED", ()),
         (ModelMetrics, "count_held", _count_rows),
         (Feedback, "remember", _remember_labels),
         (predictions, "PredictionRows", PlainRows),
