@@ -1,8 +1,9 @@
 """`python -m service.verified_copy SOURCE TARGET DIGESTS`: copy model versions whose digests are known beforehand.
 
-An init container runs it, so that a pod starts with the versions that were decided on, or does not start. A manifest has
-the digest of every other file of its version, and whoever can alter those files could alter it too: so the manifests'
-own digests come from elsewhere, in a file as `sha256sum */*/manifest.json` writes it. What it does not list is left out.
+An init container runs it, so that a pod starts with the versions that were decided on, or does not start. A manifest
+has the digest of every other file of its version, and whoever can alter those files could alter it too: so the
+manifests' own digests come from elsewhere, in a file as `sha256sum */*/manifest.json` writes it. What it does not list
+is left out.
 """
 
 import argparse

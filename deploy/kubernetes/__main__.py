@@ -1,7 +1,7 @@
 """`python -m deploy.kubernetes` writes the PrometheusRule, of the rules that Prometheus loads in compose.
 
-Kustomize takes files as they are into a ConfigMap, which the Prometheus operator does not read for rules, and cannot put
-a file's content under a key of another object. So this one manifest is made, and a test holds it to the rules.
+Kustomize takes files as they are into a ConfigMap, which the Prometheus operator does not read for rules, and cannot
+put a file's content under a key of another object. So this one manifest is made, and a test holds it to the rules.
 """
 
 from pathlib import Path

@@ -41,10 +41,10 @@ def test_leaves_no_part_of_a_version_that_is_not_what_was_listed(
         copy_verified(exported.repository, target, {PurePosixPath("plant/2"): digests[PLANT]})
     source = shutil.copytree(exported.repository, tmp_path / "source")
     (source / PLANT / "model.onnx").write_bytes(b"altered")
-    with pytest.raises(InvalidModelError, match="model.onnx has been altered"):
+    with pytest.raises(InvalidModelError, match=r"model\.onnx has been altered"):
         copy_verified(source, target, digests)
     (source / PLANT / MANIFEST_FILE).unlink()
-    with pytest.raises(InvalidModelError, match="it has no manifest.json"):
+    with pytest.raises(InvalidModelError, match=r"it has no manifest\.json"):
         copy_verified(source, target, digests)
     assert list(target.glob("*/*")) == []
 

