@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from model_export.comparison.answers import Answers, ask, load
 from model_export.comparison.contracts import check_comparable, differences
 from model_export.comparison.disagreements import Disagreements, find_disagreements
-from model_export.comparison.figures import Figure, Side, figures_of_classes, figures_of_numbers
+from model_export.comparison.figures import Figure, Pair, figures_of_classes, figures_of_numbers
 from model_export.comparison.judged import judge_classes, judge_numbers
 from model_export.comparison.labelled_rows import LabelledRows, read_labelled
 from model_export.errors import DataError
@@ -99,16 +99,16 @@ def _compare(
     if manifests[0].regression is not None:
         numbers = truth[kept].astype(np.float64)
         old, new = (judge_numbers(found, numbers, manifest) for found, manifest in both)
-        side = Side.of(old, new)
-        figures = figures_of_numbers(side)
+        pair = Pair.of(old, new)
+        figures = figures_of_numbers(pair)
         apart = find_disagreements(old, new, of_kept, manifests[0].regression.tolerance)
     else:
         old, new = (judge_classes(found, truth[kept], manifest) for found, manifest in both)
-        side = Side.of(old, new)
+        pair = Pair.of(old, new)
         ordinal = {manifest.task for manifest in manifests} == {"ordinal"}
-        figures = figures_of_classes(side, levels=ordinal and manifests[0].classes == manifests[1].classes)
+        figures = figures_of_classes(pair, levels=ordinal and manifests[0].classes == manifests[1].classes)
         apart = find_disagreements(old, new, of_kept)
-    return figures, side.resamples.counts.shape[1] - 1, apart
+    return figures, pair.resamples.counts.shape[1] - 1, apart
 
 
 def _truth(rows: LabelledRows, manifests: Sequence[Manifest]) -> tuple[NDArray[np.object_], dict[int, str]]:

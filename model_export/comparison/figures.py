@@ -49,7 +49,7 @@ class Figure(NamedTuple):
         return max(0.0, -self.low if self.better == "more" else self.high)
 
 
-class Side(NamedTuple):
+class Pair(NamedTuple):
     """What figures are made of: both versions' answers to the same rows, and the resamples of these."""
 
     old: Judged
@@ -57,7 +57,7 @@ class Side(NamedTuple):
     resamples: Resamples
 
     @classmethod
-    def of(cls, old: Judged, new: Judged) -> "Side":
+    def of(cls, old: Judged, new: Judged) -> "Pair":
         """Return both versions' answers with resamples for as many rows."""
         rows = len(old.right)
         resamples = min(RESAMPLES, max(_MOST_COUNTS // rows, _FEWEST_RESAMPLES))
@@ -94,39 +94,39 @@ class Side(NamedTuple):
         return Figure(name, *shown, found.difference, found.low, found.high, better)
 
 
-def figures_of_classes(side: Side, *, levels: bool) -> list[Figure]:
+def figures_of_classes(pair: Pair, *, levels: bool) -> list[Figure]:
     """Return the figures of models of classes, the one that decides first.
 
     Args:
-        side: the answers.
+        pair: the answers.
         levels: whether the classes are levels, the same of both.
     """
-    off = [side.mean("levels off", "less", lambda judged: judged.error)] if levels else []
+    off = [pair.mean("levels off", "less", lambda judged: judged.error)] if levels else []
     return [
-        side.mean("accuracy", "more", lambda judged: judged.right),
+        pair.mean("accuracy", "more", lambda judged: judged.right),
         *off,
-        side.mean("Brier score", "less", lambda judged: judged.brier),
-        *_figures_of_scores(side),
+        pair.mean("Brier score", "less", lambda judged: judged.brier),
+        *_figures_of_scores(pair),
     ]
 
 
-def figures_of_numbers(side: Side) -> list[Figure]:
+def figures_of_numbers(pair: Pair) -> list[Figure]:
     """Return the figures of models of numbers, the one that decides first."""
     return [
-        side.mean("mean absolute error", "less", lambda judged: judged.error),
-        side.mean("truths in their intervals", "neither", lambda judged: judged.inside),
-        side.mean("width of intervals", "less", lambda judged: judged.width),
-        side.mean("within the tolerance", "more", lambda judged: judged.right),
-        *_figures_of_scores(side),
+        pair.mean("mean absolute error", "less", lambda judged: judged.error),
+        pair.mean("truths in their intervals", "neither", lambda judged: judged.inside),
+        pair.mean("width of intervals", "less", lambda judged: judged.width),
+        pair.mean("within the tolerance", "more", lambda judged: judged.right),
+        *_figures_of_scores(pair),
     ]
 
 
-def _figures_of_scores(side: Side) -> list[Figure]:
+def _figures_of_scores(pair: Pair) -> list[Figure]:
     return [
-        side.calibration_error("calibration error"),
-        side.ranking("errors ranked, AUROC"),
-        side.mean("typicality < 0.05", "neither", lambda judged: judged.typicality < _ATYPICAL),
-        side.tail("τ"),
+        pair.calibration_error("calibration error"),
+        pair.ranking("errors ranked, AUROC"),
+        pair.mean("typicality < 0.05", "neither", lambda judged: judged.typicality < _ATYPICAL),
+        pair.tail("τ"),
     ]
 
 

@@ -43,7 +43,7 @@ def train(orders: pd.DataFrame, epochs: int) -> TrainedTable:
     return train_table(orders, TARGET, estimator=ChainzRuleClassifier((16, 12), max_epochs=epochs, patience=10))
 
 
-def main(folder: Path, rows: int = 2000, epochs: int = 40) -> None:
+def main(folder: Path, rows: int = 1000, epochs: int = 30) -> None:
     """Write both versions, and the newer orders that neither was trained on.
 
     Args:

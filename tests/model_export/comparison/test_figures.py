@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from model_export.chainzrule import tail_ratio
-from model_export.comparison.figures import Figure, Side, figures_of_classes, figures_of_numbers
+from model_export.comparison.figures import Figure, Pair, _mean, _tail, figures_of_classes, figures_of_numbers
 from model_export.comparison.judged import Judged
 from model_export.studies.metrics import expected_calibration_error, failure_auroc
 
@@ -35,7 +35,7 @@ def by_name(figures: list[Figure]) -> dict[str, Figure]:
 
 def test_each_figure_is_what_it_is_elsewhere() -> None:
     old, new = made(0.8, 1), made(0.7, 2)
-    found = by_name(figures_of_classes(Side.of(old, new), levels=True))
+    found = by_name(figures_of_classes(Pair.of(old, new), levels=True))
     for figure, judged in ((lambda name: found[name].old, old), (lambda name: found[name].new, new)):
         wrong = ~judged.right
         assert figure("accuracy") == pytest.approx(judged.right.mean())
@@ -48,24 +48,20 @@ def test_each_figure_is_what_it_is_elsewhere() -> None:
 
 def test_a_resample_is_what_its_rows_are() -> None:
     judged = made(0.8, 3)
-    side = Side.of(judged, made(0.8, 4))
-    counts = side.resamples.counts[:, 7].astype(int)
+    pair = Pair.of(judged, made(0.8, 4))
+    counts = pair.resamples.counts[:, 7].astype(int)
     drawn = np.repeat(judged.tail_ratio, counts)
-    seen = side.tail("τ")
-    assert seen.low is not None
-    from model_export.comparison.figures import _mean, _tail
-
-    assert _tail(side.resamples, judged.tail_ratio)[7] == pytest.approx(np.quantile(drawn, 0.99) / drawn.mean())
-    assert _mean(side.resamples, judged.score)[7] == pytest.approx(np.repeat(judged.score, counts).mean())
+    assert _tail(pair.resamples, judged.tail_ratio)[7] == pytest.approx(np.quantile(drawn, 0.99) / drawn.mean())
+    assert _mean(pair.resamples, judged.score)[7] == pytest.approx(np.repeat(judged.score, counts).mean())
 
 
 def test_a_clear_loss_is_worse_and_one_within_the_tolerance_is_not() -> None:
     better, worse = made(0.9, 5), made(0.7, 6)
-    accuracy = figures_of_classes(Side.of(better, worse), levels=False)[0]
+    accuracy = figures_of_classes(Pair.of(better, worse), levels=False)[0]
     assert accuracy.worse_by_more_than(0)
     assert not accuracy.worse_by_more_than(0.5)
-    assert not figures_of_classes(Side.of(worse, better), levels=False)[0].worse_by_more_than(0)
-    error = figures_of_numbers(Side.of(better, worse))[0]
+    assert not figures_of_classes(Pair.of(worse, better), levels=False)[0].worse_by_more_than(0)
+    error = figures_of_numbers(Pair.of(better, worse))[0]
     assert (error.name, error.better) == ("mean absolute error", "less")
     assert error.worse_by_more_than(0.1)
     assert not error.worse_by_more_than(1)
@@ -74,14 +70,15 @@ def test_a_clear_loss_is_worse_and_one_within_the_tolerance_is_not() -> None:
 def test_versions_that_are_alike_are_rarely_told_apart() -> None:
     false_alarms = 0
     for seed in range(20):
-        accuracy = figures_of_classes(Side.of(made(0.8, 100 + seed), made(0.8, 200 + seed)), levels=False)[0]
+        pair = Pair.of(made(0.8, 100 + seed), made(0.8, 200 + seed))
+        accuracy = pair.mean("accuracy", "more", lambda judged: judged.right)
         false_alarms += accuracy.worse_by_more_than(0)
     assert false_alarms <= 3  # 2.5 % are to be expected
 
 
 def test_without_an_error_there_is_no_ranking_and_no_interval() -> None:
     perfect = made(1.1, 7)
-    ranking = by_name(figures_of_classes(Side.of(perfect, made(0.8, 8)), levels=False))["errors ranked, AUROC"]
+    ranking = by_name(figures_of_classes(Pair.of(perfect, made(0.8, 8)), levels=False))["errors ranked, AUROC"]
     assert ranking.old is None
     assert ranking.new is not None
     assert ranking.low is None
