@@ -63,7 +63,7 @@ def compare(old: Path, new: Path, data: Path, target: str | None = None, toleran
     """
     models = [load(folder) for folder in (old, new)]
     manifests = [model.manifest for model in models]
-    check_comparable(*manifests)
+    check_comparable(manifests[0], manifests[1])
     rows = read_labelled(data, manifests, target)
     truth, left_out = _truth(rows, manifests)
     answers = [ask(model, rows) for model in models]
@@ -75,10 +75,11 @@ def compare(old: Path, new: Path, data: Path, target: str | None = None, toleran
         raise DataError(f"no row of {data} can be compared; {rows.places[0]}: {left_out[0]}")
     figures, resamples, disagreements = _compare(manifests, answers, truth, kept, rows.places)
     return Comparison(
-        *manifests,
+        old=manifests[0],
+        new=manifests[1],
         rows=len(kept),
         left_out=tuple(LeftOut(rows.places[row], left_out[row]) for row in sorted(left_out)),
-        changes=differences(*manifests),
+        changes=differences(manifests[0], manifests[1]),
         figures=tuple(figures),
         resamples=resamples,
         disagreements=disagreements,

@@ -86,12 +86,12 @@ class Pair(NamedTuple):
 
     def _figure(self, name: str, better: Better, of: Callable[[Judged], Floats]) -> Figure:
         old, new = of(self.old), of(self.new)
-        shown = [float(values[0]) if np.isfinite(values[0]) else None for values in (old, new)]
+        before, after = (float(values[0]) if np.isfinite(values[0]) else None for values in (old, new))
         try:
             found = paired(new, old)
         except ValueError:
-            return Figure(name, *shown, None, None, None, better)
-        return Figure(name, *shown, found.difference, found.low, found.high, better)
+            return Figure(name, before, after, None, None, None, better)
+        return Figure(name, before, after, found.difference, found.low, found.high, better)
 
 
 def figures_of_classes(pair: Pair, *, levels: bool) -> list[Figure]:

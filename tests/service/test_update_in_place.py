@@ -18,7 +18,7 @@ from tests.conftest import Exported
 from tests.service.inference.test_repository import add
 from tests.service.process import Process, running
 
-ROWS, EPOCHS = 500, 12
+ROWS, EPOCHS = 400, 8
 SHARE, REQUESTS = 0.25, 2000
 PREDICT = "/v1/models/returns:predict"
 INSTANCE = {"price": 60.0, "items": 3, "country": "FR", "first": False}

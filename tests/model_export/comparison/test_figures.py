@@ -36,14 +36,19 @@ def by_name(figures: list[Figure]) -> dict[str, Figure]:
 def test_each_figure_is_what_it_is_elsewhere() -> None:
     old, new = made(0.8, 1), made(0.7, 2)
     found = by_name(figures_of_classes(Pair.of(old, new), levels=True))
-    for figure, judged in ((lambda name: found[name].old, old), (lambda name: found[name].new, new)):
-        wrong = ~judged.right
-        assert figure("accuracy") == pytest.approx(judged.right.mean())
-        assert figure("levels off") == pytest.approx(judged.error.mean())
-        assert figure("calibration error") == pytest.approx(expected_calibration_error(judged.score, judged.right))
-        assert figure("errors ranked, AUROC") == pytest.approx(failure_auroc(judged.score, wrong))
-        assert figure("typicality < 0.05") == pytest.approx((judged.typicality < 0.05).mean())
-        assert figure("τ") == pytest.approx(tail_ratio(torch.from_numpy(judged.tail_ratio)))
+    for figures, judged in (
+        ({name: figure.old for name, figure in found.items()}, old),
+        ({name: figure.new for name, figure in found.items()}, new),
+    ):
+        assert figures == {
+            "accuracy": pytest.approx(judged.right.mean()),
+            "levels off": pytest.approx(judged.error.mean()),
+            "Brier score": pytest.approx(judged.brier.mean()),
+            "calibration error": pytest.approx(expected_calibration_error(judged.score, judged.right)),
+            "errors ranked, AUROC": pytest.approx(failure_auroc(judged.score, ~judged.right)),
+            "typicality < 0.05": pytest.approx((judged.typicality < 0.05).mean()),
+            "τ": pytest.approx(tail_ratio(torch.from_numpy(judged.tail_ratio))),
+        }
 
 
 def test_a_resample_is_what_its_rows_are() -> None:
