@@ -1,1 +1,1 @@
-"""The service as a Ray Serve application: its own ASGI application in each replica, its metrics added up by one owner."""
+"""The service as a Ray Serve application: in each replica its own ASGI application, their metrics with one owner."""

@@ -1,4 +1,4 @@
-"""The application: `serve run deploy.ray.application:build repository=/models`, or `serve deploy deploy/ray/serve.yaml`.
+"""The application: `serve run deploy.ray.application:build repository=/models`, or `serve deploy` with serve.yaml.
 
 Ray's proxies in front, replicas of the service behind them, and one owner of their metrics.
 """
@@ -37,7 +37,8 @@ class Service:
     """
 
     def __init__(self, arguments: Mapping[str, Any], owner: Any) -> None:
-        settings = replica_settings(arguments, ray.get_runtime_context().get_assigned_resources().get("CPU", 1))
+        kept = ray.get_runtime_context().get_assigned_resources()  # type: ignore[no-untyped-call]
+        settings = replica_settings(arguments, kept.get("CPU", 1))
         configure_logs(settings.log_level, settings.log_format)
         self._core = make_core(settings)
         if not self._core.repository.ready:
@@ -81,7 +82,7 @@ class _NamedByRay:
         await self._app(scope, receive, nameless)
 
 
-_service = serve.deployment(
+_service: Any = serve.deployment(
     serve.ingress()(Service),
     name="Service",
     max_ongoing_requests=NO_LIMIT,
@@ -90,13 +91,14 @@ _service = serve.deployment(
     graceful_shutdown_timeout_s=30,
     logging_config={"enable_access_log": False},
 )
-_owner = serve.deployment(
+_owner: Any = serve.deployment(
     Owner,
     name="Owner",
     num_replicas=1,
     max_ongoing_requests=NO_LIMIT,
     ray_actor_options={"num_cpus": 0},
-    # The calls that wait are nobody's loss.
+    # It has nothing of its own to finish, and the calls that wait are nobody's loss.
+    graceful_shutdown_wait_loop_s=0.1,
     graceful_shutdown_timeout_s=1,
     logging_config={"enable_access_log": False},
 )

@@ -8,6 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 import ray
@@ -44,7 +45,7 @@ class Replica(NamedTuple):
     def here(cls, process: str) -> Self:
         """Return the replica that this runs in."""
         context = ray.get_runtime_context()
-        return cls(context.get_actor_name(), context.namespace, process)
+        return cls(str(context.get_actor_name()), context.namespace, process)
 
     def exists(self) -> bool:
         """Return whether its process runs, as far as the cluster knows."""
@@ -79,7 +80,7 @@ class ReplicaEnd:
     async def receive(self) -> Message | None:
         """Return the next message, however long the owner is away."""
         while not self._told:
-            self._told.extend(await self._call(lambda: self._owner.listen.remote(self._replica)))
+            self._told.extend(await self._call(partial(self._owner.listen.remote, self._replica)))
         message: Message = decode(self._told.popleft())
         return message
 
@@ -97,7 +98,7 @@ class ReplicaEnd:
             while self._unsent:
                 # One call at a time: an earlier report must not overtake a later one.
                 batch = list(self._unsent)
-                await self._call(lambda batch=batch: self._owner.tell.remote(self._replica, batch))
+                await self._call(partial(self._owner.tell.remote, self._replica, batch))
                 for _ in batch:
                     self._unsent.popleft()
             self._sent.set()

@@ -60,7 +60,7 @@ def replica_settings(arguments: Mapping[str, Any], cpus: float) -> Settings:
         raise ValueError(sentence)
     of_ray: dict[str, Any] = {"workers": 1, "tls_certificate": None, "tls_key": None}
     try:
-        settings = Settings(**arguments | of_ray)
+        settings = Settings(**{**arguments, **of_ray})
     except ValidationError as error:
         # Not the error itself, which could not travel to whoever deploys.
         raise ValueError(sentences(error)) from None

@@ -1,14 +1,15 @@
 """The application on a cluster of its own, as `serve run` starts it from the configuration that is shipped."""
 
+import http.client
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import yaml
 
 from tests.benchmarks.serving.processes import Server, serving
@@ -21,6 +22,7 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # Nobody but this machine can reach it.
     "RAY_AUTH_MODE": "disabled",
+    "RAY_enable_worker_prestart": "0",
     # How busy a replica is, it says every half second instead of ten.
     "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "0.5",
     "RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "0.5",
@@ -60,26 +62,44 @@ def write_config(folder: Path, port: int, arguments: Mapping[str, Any], service:
 
 
 @contextmanager
-def running_cluster(
-    folder: Path, arguments: Mapping[str, Any], service: Mapping[str, Any], environment: Mapping[str, str]
-) -> Iterator[Cluster]:
-    """Run the application until the end of the block, on every core that there is."""
+def serving_cluster(
+    folder: Path,
+    arguments: Mapping[str, Any],
+    service: Mapping[str, Any],
+    environment: Mapping[str, str],
+    cores: Sequence[int],
+) -> Iterator[Server]:
+    """Run the application until the end of the block."""
 
     def command(port: int) -> list[str]:
         return [sys.executable, "-m", "tests.deploy.ray.launch", str(write_config(folder, port, arguments, service))]
 
+    with serving(command, find_fault, cores, {**_ENVIRONMENT, **environment}) as server:
+        yield server
+
+
+@contextmanager
+def running_cluster(
+    folder: Path, arguments: Mapping[str, Any], service: Mapping[str, Any], environment: Mapping[str, str]
+) -> Iterator[Cluster]:
+    """Run the application on every core that there is."""
     cores = sorted(os.sched_getaffinity(0))
-    with serving(command, find_fault, cores, _ENVIRONMENT | environment) as server:
+    with serving_cluster(folder, arguments, service, environment, cores) as server:
         yield Cluster(server)
 
 
 def find_fault(server: Server) -> str | None:
-    """Return what keeps the application from answering."""
+    """Return what keeps the application from answering; asked a few times a second, since starting takes the cores."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=2)
     try:
-        answer = httpx2.get(f"{server.url}/v2/health/ready", timeout=2)
-    except httpx2.HTTPError as error:
+        connection.request("GET", "/v2/health/ready")
+        answer = connection.getresponse()
+        return None if answer.status == 200 else str(answer.read())
+    except (OSError, http.client.HTTPException) as error:
+        time.sleep(0.2)
         return str(error)
-    return None if answer.status_code == 200 else answer.text
+    finally:
+        connection.close()
 
 
 def _name(pid: int) -> str:

@@ -46,7 +46,6 @@ def cluster(repository: Path) -> Iterator[Cluster]:
         "min_replicas": 1,
         "max_replicas": 2,
         "target_ongoing_requests": 1,
-        "look_back_period_s": 1,
         "upscale_delay_s": 0,
     }
     options = {"autoscaling_config": scaling, "health_check_period_s": 1}
@@ -129,6 +128,7 @@ def load(url: str, clients: int) -> Iterator[Load]:
             thread.join()
 
 
+@pytest.mark.filterwarnings("ignore:Using extra keyword arguments on `Field`")  # Ray 2.60's, when it is imported
 def test_the_configuration_is_what_ray_takes() -> None:
     from ray.serve.schema import ServeDeploySchema
 
