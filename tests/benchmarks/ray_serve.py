@@ -2,7 +2,7 @@
 
 The bundled model `pima` on the plain service, on Ray Serve behind its own proxy, and on Ray Serve behind HAProxy with
 its options for throughput: one replica, one onnxruntime thread, every server with all its processes on one core, `wrk`
-on another. Alternating rounds; a server is frozen while others are measured, and each answer is checked before and after.
+on another. Alternating rounds; a server is frozen while others are measured, and answers are checked before and after.
 
     python -m tests.benchmarks.ray_serve
 """

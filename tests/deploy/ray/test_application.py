@@ -59,10 +59,12 @@ def client(cluster: Cluster) -> Iterator[httpx2.Client]:
         yield found
 
 
-def samples(client: httpx2.Client) -> dict[str, float]:
-    """Scrape: every sample by its name and labels."""
-    answer = client.get("/metrics")
-    assert answer.status_code == 200, answer.text
+def samples(client: httpx2.Client, tries: int = 1) -> dict[str, float]:
+    """Scrape, again where the proxy asked a replica that was just killed: every sample by its name and labels."""
+    while (answer := client.get("/metrics")).status_code != 200:
+        tries -= 1
+        assert tries, answer.text
+        time.sleep(0.1)
     return {
         sample.name + "{" + ",".join(f"{k}={v}" for k, v in sorted(sample.labels.items())) + "}": sample.value
         for family in text_string_to_metric_families(answer.text)
@@ -145,7 +147,7 @@ def test_it_answers_as_the_service_does(cluster: Cluster, repository: Path) -> N
     binary = {"content-type": "application/octet-stream", "inference-header-content-length": str(len(head))}
     named = {"x-request-id": "mine"}
     requests = [
-        httpx2.Request("POST", f"{cluster.url}{path}", **content)  # type: ignore[arg-type]  # of several kinds
+        httpx2.Request("POST", f"{cluster.url}{path}", **content)
         for path, content in (
             (PREDICT, {"json": {"instances": [ROW, ROW]}, "headers": named}),
             (PREDICT, {"json": {"instances": [ROW[:2]]}, "headers": named}),
@@ -173,7 +175,7 @@ def test_it_answers_as_the_service_does(cluster: Cluster, repository: Path) -> N
             )
             assert _essence(theirs) == _essence(ours)
             statuses.append(ours.status_code)
-    assert set(statuses) == {200, 400, 404, 405, 413, 503}
+    assert set(statuses) == {200, 400, 404, 405, 413}
 
 
 def _essence(answer: httpx2.Response) -> tuple[object, ...]:
@@ -223,7 +225,7 @@ def test_a_replica_killed_under_load_loses_nothing_that_is_asked_again_and_is_re
         while last["chainzrule_worker_restarts_total{}"] == 0 or last["chainzrule_workers{}"] < 2:
             assert time.monotonic() < deadline
             time.sleep(0.2)
-            now = _scrape_patiently(client)
+            now = samples(client, tries=20)
             for name, value in last.items():
                 if name.split("{")[0].endswith(("_total", "_bucket", "_count", "_sum")):
                     assert now[name] >= value, f"{name} fell"
@@ -233,15 +235,6 @@ def test_a_replica_killed_under_load_loses_nothing_that_is_asked_again_and_is_re
     assert survivor in cluster.replicas()
     # What the victim had counted since its last report, at most a second old, died with it.
     assert before < samples(client)[ROWS] <= before + crowd.answered + crowd.repeated
-
-
-def _scrape_patiently(client: httpx2.Client) -> dict[str, float]:
-    """Scrape, again where the proxy gave the scrape to the replica that was just killed."""
-    for _ in range(20):
-        if client.get("/metrics").status_code == 200:
-            return samples(client)
-        time.sleep(0.1)
-    pytest.fail("no scrape was answered")
 
 
 def test_a_new_version_is_served_by_every_replica_without_a_request_refused(
