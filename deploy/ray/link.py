@@ -12,8 +12,6 @@ from functools import partial
 from typing import Any, NamedTuple, Self
 
 import ray
-from ray.exceptions import RayError
-from ray.serve.exceptions import RayServeException
 
 from service.workers.channel import Message, decode, encode
 
@@ -87,7 +85,7 @@ class ReplicaEnd:
     async def close(self) -> None:
         """Say the last words, if the owner still hears them."""
         self._sending.cancel()
-        with suppress(TimeoutError, RayError, RayServeException):
+        with suppress(Exception):
             leaving = self._owner.leave.remote(self._replica, list(self._unsent))
             await asyncio.wait_for(_answer(leaving), LEAVE_SECONDS)
 
@@ -107,7 +105,7 @@ class ReplicaEnd:
         while True:
             try:
                 return await _answer(call())
-            except (RayError, RayServeException) as error:
+            except Exception as error:  # of Ray's many kinds; whichever it is, nothing can be done but to try again
                 _log.warning("the owner of the metrics does not answer", extra={"reason": type(error).__name__})
                 await asyncio.sleep(RETRY_SECONDS)
 
