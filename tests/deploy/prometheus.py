@@ -95,7 +95,12 @@ def started(folder: Path) -> Iterator[Prometheus]:
         prometheus.close()
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            # It writes down what it holds, which of a large fleet takes long.
+            process.kill()
+            process.wait()
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
