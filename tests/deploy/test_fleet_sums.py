@@ -163,7 +163,7 @@ def assert_agree(fleet: Fleet, answers: Answers) -> None:
     figures = answers.figures()
     found = {}
     for name in figures:
-        record, brace, labels = name.partition("{")
+        record, brace, _ = name.partition("{")
         expression = f"({at_an_instant(EXPRESSIONS[record])})"
         chosen = f'{expression} and on (feature) label_replace(vector(1), "feature", "pressure", "", "")'
         found[name] = fleet.value(chosen if brace else expression)
