@@ -31,7 +31,12 @@ _MOST_BINS = 254
 
 _MOST_WORDS = 20_000
 _STEPS = 500
-_MOST_TREES = 5_000
+
+_ROUNDS = 100
+"""Of gradient boosting by default; a round has a tree for each class, or one of two classes or a quantity."""
+
+_MOST_TREES, _MOST_SEARCHES = 1_000, 100_000
+"""Trees, and columns searched by them all together, that gradient boosting may take: as long as the work above."""
 
 
 class Baseline(NamedTuple):
@@ -54,26 +59,31 @@ def fit_baselines(plan: TablePlan, test: NDArray[np.int64]) -> Iterator[Baseline
         plan: of the table; texts of its columns become words' frequencies for the linear model.
         test: places of the rows to be predicted, [n].
     """
-    regression = plan.target.task == "regression"
-    training, only = _training_rows(plan)
-    for name, how, make in (
-        ("Ridge regression" if regression else "Logistic regression", _LINEAR, _linear),
-        ("Gradient boosting", _BOOSTED, _boosted),
-    ):
-        # Whatever a table makes them fail of, the network is trained and its report is wanted.
+    rounds = _rounds(plan)
+    boosted = "Gradient boosting" + (f", {rounds} of its {_ROUNDS} rounds" if rounds < _ROUNDS else "")
+    linear = "Ridge regression" if plan.target.task == "regression" else "Logistic regression"
+    for name, how, make in ((linear, _LINEAR, _linear), (boosted, _BOOSTED, _boosted)):
         try:
-            method, steps = make(plan), ""
-            # Threads that wait for each other by spinning take minutes where other work shares the cores.
-            with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
-                warnings.simplefilter("always", ConvergenceWarning)
-                method.fit(_frame(plan, training), plan.target.codes[training])
-                frame = _frame(plan, test)
-                predicted = method.predict(frame) if regression else method.predict_proba(frame)
-            if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
-                steps = f"; it had not settled after {_STEPS} steps"
-            yield Baseline(name, how + only + steps, np.asarray(predicted, dtype=np.float64))
-        except Exception as error:  # noqa: BLE001, RUF100
-            yield Baseline(name, how, None, f"it could not be fitted: {error}".splitlines()[0])
+            predicted, more = _fitted(make(plan), plan, test)
+        except Exception as error:  # whatever a table makes them fail of, the network is trained, and worth a report
+            baseline = Baseline(name, how, None, f"it could not be fitted: {error}".splitlines()[0])
+        else:
+            baseline = Baseline(name, how + more, predicted)
+        yield baseline
+
+
+def _fitted(method: Any, plan: TablePlan, test: NDArray[np.int64]) -> tuple[NDArray[np.float64], str]:
+    """Return what a method makes of the test rows, and what is to be said of its fit."""
+    training, said = _training_rows(plan)
+    # Threads that wait for each other by spinning take minutes where other work shares the cores.
+    with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
+        warnings.simplefilter("always", ConvergenceWarning)
+        method.fit(_frame(plan, training), plan.target.codes[training])
+        frame = _frame(plan, test)
+        predicted = method.predict(frame) if plan.target.task == "regression" else method.predict_proba(frame)
+    if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
+        said += f"; it had not settled after {_STEPS} steps"
+    return np.asarray(predicted, dtype=np.float64), said
 
 
 _LINEAR = (
@@ -139,9 +149,16 @@ def _boosted(plan: TablePlan) -> Any:
     columns = ColumnTransformer([("numbers", "passthrough", numbers), ("categories", codes, categories)])
     settings: dict[str, Any] = {
         "categorical_features": list(range(len(numbers), len(numbers) + len(categories))),
+        "max_iter": _rounds(plan),
         "random_state": 0,
     }
     if plan.target.task == "regression":
         return make_pipeline(columns, HistGradientBoostingRegressor(**settings))
-    rounds = min(100, max(_MOST_TREES // len(plan.target.classes), 1))
-    return make_pipeline(columns, HistGradientBoostingClassifier(max_iter=rounds, **settings))
+    return make_pipeline(columns, HistGradientBoostingClassifier(**settings))
+
+
+def _rounds(plan: TablePlan) -> int:
+    """Return how many rounds of gradient boosting there is time for."""
+    classes = len(plan.target.classes)
+    trees = classes if classes > 2 else 1
+    return max(1, min(_ROUNDS, _MOST_TREES // trees, _MOST_SEARCHES // (trees * len(plan.used))))
