@@ -108,8 +108,11 @@ def _training_rows(plan: TablePlan) -> tuple[NDArray[np.int64], str]:
 
 
 def _frame(plan: TablePlan, part: NDArray[np.int64]) -> pd.DataFrame:
-    """Return the rows by place of the column: names may be anything."""
-    return pd.DataFrame({str(place): plan.values[column.name][part] for place, column in enumerate(plan.used)})
+    """Return the rows by place of the column: names may be anything. A missing text has no words."""
+    frame = pd.DataFrame({str(place): plan.values[column.name][part] for place, column in enumerate(plan.used)})
+    texts = _columns(plan, "text")
+    frame[texts] = frame[texts].fillna("")
+    return frame
 
 
 def _columns(plan: TablePlan, *kinds: str) -> list[str]:

@@ -7,6 +7,7 @@ from model_export.report.sections import charts, paragraph, section
 from model_export.report.words import share, shortened
 
 _MOST_COLUMNS = 200
+_MOST_FINDINGS = 50
 _FIRST = ("leak", "shared", "duplicates", "outlier")
 """Kinds of findings in the order of what they spoil"""
 
@@ -19,7 +20,7 @@ def leaning(measured: Measurements) -> Markup | None:
     if manifest.regression:
         what, unit = f"the value of {manifest.regression.target}", "In the target's unit"
     elif manifest.task == "ordinal":
-        what, unit = "what the level rises with", "In units of the network's output"
+        what, unit = "the number that the level rises with", "In units of the network's output"
     else:
         what, unit = "the margin between the answer and its runner-up", "In log-odds"
     words = [
@@ -60,8 +61,10 @@ def suspicious(measured: Measurements) -> Markup:
     findings = sorted(subject.findings, key=lambda finding: order.get(finding.kind, len(order)))
     items = [
         element("li", element("strong", finding.kind, class_=f"badge {finding.kind}"), " ", name(finding.text))
-        for finding in findings
+        for finding in findings[:_MOST_FINDINGS]
     ]
+    if len(findings) > _MOST_FINDINGS:
+        items.append(element("li", f"and {len(findings) - _MOST_FINDINGS:,} more, which the terminal has listed"))
     items += [element("li", element("strong", "note", class_="badge"), " ", name(note)) for note in subject.notes]
     found: list[str] = [element("ul", join(items), class_="findings") if items else paragraph("Nothing was found.")]
     if subject.columns:

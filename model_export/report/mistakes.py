@@ -19,9 +19,9 @@ class Confusion(NamedTuple):
 
     @property
     def commonest(self) -> list[tuple[int, int, int]]:
-        """The commonest mistakes, (true class, predicted class, rows), most frequent first."""
+        """The commonest mistakes, at most ten, (true class, predicted class, rows), most frequent first."""
         wrong = self.counts * (1 - np.eye(len(self.counts), dtype=np.int64))
-        places = np.argsort(-wrong, axis=None, kind="stable")[: 2 * _SHOWN].tolist()
+        places = np.argsort(-wrong, axis=None, kind="stable")[:_SHOWN].tolist()
         pairs = (divmod(place, len(self.counts)) for place in places)
         return [(true, said, int(wrong[true, said])) for true, said in pairs if wrong[true, said]]
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model_export.report.charts import (
     calibration_chart,
@@ -128,28 +129,32 @@ def where_wrong(measured: Measurements) -> Markup:
 
 
 def _classes(confusion: Confusion, classes: tuple[str, ...]) -> Iterator[Markup]:
-    counts = confusion.counts
-    totals = counts.sum(1)
-    if len(classes) <= _MOST_IN_A_TABLE:
-        head = ("true class", *classes, "found")
-        rows = [
-            (
-                name(classes[true]),
-                *(_cell(count, int(totals[true]), right=true == said) for said, count in enumerate(row)),
-                _found(int(row[true]), int(totals[true])),
-            )
-            for true, row in enumerate(counts.tolist())
-        ]
-        yield table(head, rows, "Rows by true class (down) and answer (across)", numbers=len(classes) + 1)
+    mistakes = [(name(classes[true]), name(classes[said]), f"{rows:,}") for true, said, rows in confusion.commonest]
+    commonest = table(("true class", "taken for", "rows"), mistakes, "The commonest mistakes", numbers=1)
+    if len(classes) == 2:
+        yield _matrix(confusion.counts, classes)
+    elif len(classes) <= _MOST_IN_A_TABLE:
+        yield charts(_matrix(confusion.counts, classes), commonest)
     else:
-        yield charts(confusion_map(confusion, classes), _worst(counts, classes))
-    if len(classes) > 2 and confusion.commonest:
-        rows = [(name(classes[true]), name(classes[said]), f"{rows:,}") for true, said, rows in confusion.commonest]
-        caption = "The commonest mistakes" + (f", the first {len(rows)}" if len(rows) == _WORST else "")
-        yield table(("true class", "taken for", "rows"), rows, caption, numbers=1)
+        yield charts(confusion_map(confusion, classes), _worst(confusion.counts, classes))
+        yield commonest
 
 
-def _worst(counts: "np.typing.NDArray[np.int64]", classes: tuple[str, ...]) -> Markup:
+def _matrix(counts: NDArray[np.int64], classes: tuple[str, ...]) -> Markup:
+    totals = counts.sum(1).tolist()
+    rows = [
+        (
+            name(classes[true]),
+            *(_cell(count, totals[true], right=true == said) for said, count in enumerate(row)),
+            _found(row[true], totals[true]),
+        )
+        for true, row in enumerate(counts.tolist())
+    ]
+    head = ("true class", *map(name, classes), "found")
+    return table(head, rows, "Rows by true class (down) and answer (across)", numbers=len(classes) + 1)
+
+
+def _worst(counts: NDArray[np.int64], classes: tuple[str, ...]) -> Markup:
     totals = counts.sum(1)
     found = np.diag(counts) / np.maximum(totals, 1)
     order = np.argsort(found, kind="stable")[:_WORST].tolist()
