@@ -237,20 +237,20 @@ def confusion_map(confusion: Confusion, classes: Sequence[str]) -> Markup:
                 y=f"{top + true * step:.2f}",
                 width=f"{step:.2f}",
                 height=f"{step:.2f}",
-                fill_opacity=f"{0.12 + 0.88 * part:.2f}",
+                fill_opacity=f"{0.25 + 0.75 * part:.2f}",
                 class_="right" if true == said else "wrong",
             )
         )
-    parts.append(
-        text("predicted class, in the order of the table below", left + side / 2, top + side + 18, anchor="middle")
-    )
+    parts.append(text("predicted class, by its place", left + side / 2, top + side + 18, anchor="middle"))
     parts.append(
         text("true class", 10, top + side / 2, anchor="middle", transform=f"rotate(-90 10 {top + side / 2:.1f})")
     )
     title = f"Confusion of {size} classes"
     right = counts.trace() / counts.sum()
     drawing = picture(parts, WIDTH, side + 30, title, f"{share(float(right))} of the rows are on the diagonal")
-    return figure(title, drawing, "The darker, the larger the share of the true class; the diagonal is right.")
+    return figure(
+        title, drawing, "The stronger the colour, the larger the share of the true class; on the diagonal it is right."
+    )
 
 
 def residual_charts(answers: Answers) -> tuple[Markup, Markup]:

@@ -1,6 +1,6 @@
 """A version beside the usual methods on the same test rows, with paired bootstrap intervals."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,41 +40,34 @@ def compare(answers: Answers, training_truth: NDArray[Any], baselines: Iterable[
     resamples = Resamples(np.arange(len(answers.truth)), RESAMPLES)
     labels = None if answers.manifest.regression else answers.scores["label"]
     ours = _Method("ChainzRule", "this version, as it is served", answers.predicted, labels)
-    others = [*_methods(baselines), _constant(answers, training_truth)]
     own = _resampled(ours, answers, resamples)
-    standings = [_standing(ours, answers, own)]
-    for method in others:
-        if method.predicted is None:
-            standings.append(Standing(method.name, method.how, {}, failed=method.failed))
-            continue
+
+    def beside(method: _Method) -> Standing:
         theirs = _resampled(method, answers, resamples)
-        standings.append(_standing(method, answers, theirs)._replace(difference=paired(own, theirs)))
-    return tuple(standings)
+        return _standing(method, answers, theirs)._replace(difference=paired(own, theirs))
+
+    standings = [_standing(ours, answers, own)]
+    for name, how, predicted, failed in baselines:
+        if predicted is None:
+            standings.append(Standing(name, how, {}, failed=failed))
+        else:
+            likeliest = None if answers.manifest.regression else predicted.argmax(1)
+            standings.append(beside(_Method(name, how, predicted, likeliest)))
+    return *standings, beside(_constant(answers, training_truth))
 
 
 class _Method(NamedTuple):
     name: str
     how: str
-    predicted: Floats | None
-    labels: NDArray[np.int64] | None = None
-    """Where they are not the likeliest classes, as a median level need not be"""
-    failed: str | None = None
-    probable: bool = True
-    """Whether what it predicts are probabilities that may be judged as such"""
-
-
-def _methods(baselines: Iterable[Baseline]) -> Iterator[_Method]:
-    for baseline in baselines:
-        labels = None
-        if baseline.predicted is not None and baseline.predicted.ndim == 2:
-            labels = baseline.predicted.argmax(1)
-        yield _Method(baseline.name, baseline.how, baseline.predicted, labels, baseline.failed)
+    predicted: Floats
+    labels: NDArray[np.int64] | None
+    """Of a regression none; not always the likeliest classes, as a median level need not be"""
 
 
 def _constant(answers: Answers, training_truth: NDArray[Any]) -> _Method:
     rows = len(answers.truth)
     if answers.manifest.regression:
-        return _Method("Always the mean", "of the training rows", np.full(rows, float(training_truth.mean())))
+        return _Method("Always the mean", "of the training rows", np.full(rows, float(training_truth.mean())), None)
     classes = len(answers.manifest.classes)
     shares = np.bincount(training_truth, minlength=classes) / len(training_truth)
     labels = np.full(rows, shares.argmax())
@@ -103,7 +96,6 @@ def _standing(method: _Method, answers: Answers, resampled: Floats) -> Standing:
 
 def _figures(method: _Method, answers: Answers, first: float) -> dict[str, float]:
     truth, predicted = answers.truth, method.predicted
-    assert predicted is not None  # noqa: S101 - a method without predictions has no figures
     if method.labels is None:
         errors, variance = predicted - truth, float(np.var(truth))
         r2 = 1 - float(np.mean(errors**2)) / variance if variance else np.nan

@@ -23,6 +23,9 @@ from model_export.report.words import chance, listed, number, points, share
 _MOST_IN_A_TABLE = 12
 """Classes whose confusion is a table of numbers; that of more is drawn in shades"""
 
+_MOST_BESIDE = 5
+"""Classes whose table leaves room beside it"""
+
 _WORST = 20
 
 
@@ -133,8 +136,11 @@ def _classes(confusion: Confusion, classes: tuple[str, ...]) -> Iterator[Markup]
     commonest = table(("true class", "taken for", "rows"), mistakes, "The commonest mistakes", numbers=1)
     if len(classes) == 2:
         yield _matrix(confusion.counts, classes)
-    elif len(classes) <= _MOST_IN_A_TABLE:
+    elif len(classes) <= _MOST_BESIDE:
         yield charts(_matrix(confusion.counts, classes), commonest)
+    elif len(classes) <= _MOST_IN_A_TABLE:
+        yield _matrix(confusion.counts, classes)
+        yield commonest
     else:
         yield charts(confusion_map(confusion, classes), _worst(confusion.counts, classes))
         yield commonest

@@ -1,7 +1,7 @@
 """What a report is about: held-out rows, their truth, and what there is to be compared and shown."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,7 +62,7 @@ class Subject:
     columns: tuple[ColumnPlan, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = field(default=())
+    left_out: tuple[str, ...] = ()
 
 
 def of_table(trained: TrainedTable) -> Subject:

@@ -105,16 +105,15 @@ def test_a_quantity_has_errors_in_its_unit_and_its_intervals(reported_prices: Re
 
 def test_the_bins_of_a_reliability_diagram_are_counted() -> None:
     generator = np.random.default_rng(0)
-    probability = generator.random(1000).round(1)
+    probability = generator.permutation(np.repeat(np.arange(1, 9) / 10, 125))
     right = generator.random(1000) < probability
     found = calibration("score", probability, right)
-    expected = [(p, right[probability == p].mean()) for p in np.unique(probability)]
-    shares = {one.said: one.seen for one in found.bins if one.rows == np.count_nonzero(probability == one.said)}
-    assert len(shares) > 5
-    for p, seen in expected:
-        assert shares.get(p, seen) == pytest.approx(seen)
-    assert sum(one.rows for one in found.bins) == 1000
-    assert all(one.low < one.seen < one.high for one in found.bins if 0 < one.seen < 1)
+    shares = {p: right[probability == p].mean() for p in np.unique(probability)}
+    assert [one.rows for one in found.bins] == [125] * 8
+    assert [one.said for one in found.bins] == pytest.approx(list(shares))
+    assert [one.seen for one in found.bins] == pytest.approx(list(shares.values()))
+    assert found.error == pytest.approx(np.mean([abs(p - seen) for p, seen in shares.items()]))
+    assert all(one.low < one.seen < one.high for one in found.bins)
     constant = calibration("score", np.full(100, 0.7), np.arange(100) < 60)
     assert (len(constant.bins), constant.error) == (1, pytest.approx(0.1))
 

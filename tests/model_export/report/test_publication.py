@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from model_export.errors import ExportError
+from model_export.graph.version_folder import write_version
 from model_export.report import publication, subject
 from model_export.report.answers import ask
 from model_export.report.baselines import fit_baselines
@@ -13,6 +14,7 @@ from model_export.report.comparison import compare
 from model_export.report.publication import REPORT_FILE, publish_reported
 from model_export.report.subject import of_table
 from service.inference.model import Model
+from service.manifest import MODEL_FILE
 from service.version_folder import digest, read_manifest
 from tests.model_export.report.conftest import Reported
 
@@ -34,9 +36,14 @@ def test_a_report_that_fails_costs_no_version(
         raise ZeroDivisionError("no rows")
 
     monkeypatch.setattr(publication, "page", broken)
-    folder, failed = publish_reported(lambda _: reported_loans.folder, reported_loans.subject, tmp_path)
+    files = {MODEL_FILE: (reported_loans.folder / MODEL_FILE).read_bytes()}
+    manifest = read_manifest(reported_loans.folder)
+    folder, failed = publish_reported(
+        lambda aside: write_version(aside, manifest, files), reported_loans.subject, tmp_path
+    )
     assert failed == "ZeroDivisionError: no rows"
-    assert REPORT_FILE not in {file.name for file in folder.iterdir()}
+    assert {file.name for file in folder.iterdir()} == {"manifest.json", MODEL_FILE}
+    assert read_manifest(folder).files.keys() == {MODEL_FILE}
 
 
 def test_a_method_that_cannot_be_fitted_is_named_and_the_others_stand(
