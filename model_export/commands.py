@@ -16,6 +16,7 @@ from model_export.own_data.command import OwnData, train_own
 from model_export.own_data.options import TableOptions
 from model_export.own_data.target import TASKS as TARGET_TASKS
 from model_export.own_data.values import KINDS
+from model_export.report.publication import REPORT_FILE
 from model_export.tasks import TASKS, TextTask
 from model_export.text.pooling import PoolingName
 from service.errors import ServiceError
@@ -233,6 +234,8 @@ def serve() -> None:
 def _written(folder: Path, repository: Path) -> None:
     console.print(card(read_manifest(folder)))
     console.print(Text(f"written to {folder}; serve it: chainzrule serve --repository {repository}"), soft_wrap=True)
+    if (folder / REPORT_FILE).exists():
+        console.print(Text(f"how it does, to be opened in a browser: {folder / REPORT_FILE}"), soft_wrap=True)
 
 
 def _fail(message: str, status: int = 1) -> NoReturn:
