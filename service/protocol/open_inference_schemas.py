@@ -78,7 +78,7 @@ INFER: dict[str, Any] = {
             "in": "header",
             "required": False,
             "description": "bytes of the body that are JSON, where binary data follow it; 0 where the body is the "
-            "input's FP32 numbers, UINT8 pixels or one text and nothing else, which is answered in binary",
+            "only input's FP32 numbers, UINT8 pixels or one text and nothing else, which is answered in binary",
             **_LENGTH,
         }
     ],

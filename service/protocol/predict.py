@@ -18,7 +18,7 @@ from service.protocol.instances import TableReader
 from service.protocol.model_handler import ModelHandler, Prepared
 from service.protocol.predict_codec import PredictCodec, Reader
 from service.protocol.predictions import PredictionWriter
-from service.protocol.records import RecordReader
+from service.protocol.records import RecordReader, TextRecordReader
 from service.protocol.texts import TextReader
 
 PATHS: Final = ("/v1/models/{name}:predict", "/v1/models/{name}/versions/{version}:predict")
@@ -79,6 +79,8 @@ def _reader(model: Model, limits: RowLimits) -> Reader:
     taken = model.manifest.input
     match taken:
         case TableInput():
+            if taken.text is not None:
+                return TextRecordReader(taken, taken.text, model.tokenizer, limits.rows)
             return (TableReader if taken.numbers_alone else RecordReader)(taken, limits.rows)
         case TextInput():
             return TextReader(taken, model.tokenizer, limits.rows)
