@@ -74,7 +74,7 @@ def train_own(own: OwnData, console: Console) -> Path:
         return export_texts(
             plan, own.repository, card, encoder=own.encoder, version=version, seed=own.seed, progress=progress
         )
-    trained = train_plan(plan, seed=own.seed, progress=progress)
+    trained = train_plan(plan, encoder=own.encoder, seed=own.seed, progress=progress)
     for finding in trained.findings:
         console.print(Text.assemble(("look", "yellow"), "  ", finding.text), soft_wrap=True)
     return trained.export(own.repository, card, version=version)

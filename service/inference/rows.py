@@ -89,24 +89,30 @@ def add_texts(
 ) -> TextRows:
     """Return rows with their texts' tokens, every value checked.
 
-    A text with nothing in it, blank or without a character that is text, is missing like None.
-
     Args:
         rows: [N, features], the text's own column of any values.
-        texts: one a row.
+        texts: one a row, see `tokens_or_none`.
         table: what the model takes, with a text.
         tokenizer: the model's.
 
     Raises:
         NonFiniteValueError: as `check_values` does.
     """
-    tokens = tokenizer.encode([text or "" for text in texts])
-    said = tokens.known & np.array([text is not None and not text.isspace() for text in texts], np.bool_)
+    tokens = tokens_or_none(texts, tokenizer)
     [column] = (index for index, feature in enumerate(table.features) if isinstance(feature, TextFeature))
-    rows[:, column] = np.where(said, np.count_nonzero(tokens.rows != END, axis=1), np.nan)
+    rows[:, column] = np.where(tokens.known, np.count_nonzero(tokens.rows != END, axis=1), np.nan)
     check_values(rows, table)
-    kept = np.where(said[:, None], tokens.rows, END).astype(np.float32)
-    return TextRows(np.concatenate([rows, kept], axis=1), tokens.truncated & said)
+    return TextRows(np.concatenate([rows, tokens.rows], axis=1, dtype=np.float32), tokens.truncated)
+
+
+def tokens_or_none(texts: Sequence[str | None], tokenizer: TextTokenizer) -> Tokens:
+    """Return the tokens of texts, some of which may be missing: they have none, not even special ones.
+
+    A text with nothing in it, blank or without a character that is text, is missing like None.
+    """
+    tokens = tokenizer.encode([text or "" for text in texts])
+    known = tokens.known & np.array([text is not None and not text.isspace() for text in texts], np.bool_)
+    return Tokens(np.where(known[:, None], tokens.rows, END), tokens.truncated & known, known)
 
 
 def tokens_of(texts: Sequence[str], tokenizer: TextTokenizer, field: str | None = None) -> Tokens:
