@@ -69,7 +69,8 @@ def check_gradient(model: Model, rows: Rows, scores: Scores, parts: TextParts | 
     unstepped = _unstepped(manifest.input)
     if unstepped:
         yield Finding(
-            f"sensitivity could not be checked for {', '.join(unstepped)}: categories, dates and texts have no small steps",
+            f"sensitivity could not be checked for {', '.join(unstepped)}: categories, dates and texts have no small "
+            "steps",
             checked=False,
         )
     if not stepping.names:

@@ -69,7 +69,7 @@ def _middle_and_spread(feature: Column) -> tuple[float, float, float]:
 
 
 def _beside(rows: NDArray[np.float32], column: int, tokens: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Return rows with texts behind them, one after the other, but where the text's own column says that none is there."""
+    """Return rows with texts behind them, in turn, but where the text's own column says that none is there."""
     behind = np.resize(tokens, (len(rows), tokens.shape[1]))
     behind[np.isnan(rows[:, column])] = END
     lengths = np.count_nonzero(behind != END, axis=1)

@@ -80,7 +80,7 @@ def _scored(model: Model) -> Callable[[Rows], NDArray[np.float64]]:
 
 
 def step_table(model: Model, table: TableInput, rows: NDArray[np.float32], parts: TextParts | None = None) -> Stepping:
-    """Step every number of rows [n, features]: categories cannot be, and of dates and embeddings the parts are not seen.
+    """Step every number of rows [n, features]: categories cannot be, and of dates and texts the parts are not seen.
 
     Args:
         model: any of tables.

@@ -67,7 +67,7 @@ class TextParts:
         return np.concatenate([self._embed(row[None, : max(int(np.sum(row != END)), 1)]) for row in rows])
 
     def answers(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the probabilities [N, K], or values [N, 1], of embeddings [N, D], other columns before them [N, F + D]."""
+        """Return the probabilities [N, K], or values [N, 1], of embeddings [N, D]; of other columns too, [N, F + D]."""
         inputs = {self._text.embedding: rows[:, -self._text.dimensions :]}
         if self._table is not None:
             inputs[self._table] = rows[:, : -self._text.dimensions]

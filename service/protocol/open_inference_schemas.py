@@ -116,7 +116,7 @@ MODEL_METADATA = json_answer(
                 "additionalProperties": {"type": "string"},
                 "description": "the model in words, its task (classification or ordinal) and, as JSON lists, its "
                 "classes, which label and probabilities count, and a table's features, which the input and sensitivity "
-                "count, its text aside, which is an input of its own; of other models what the signals are with_respect_to",
+                "count, but for its text, an input of its own; of other models what the signals are with_respect_to",
             },
         }
     ),

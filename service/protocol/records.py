@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.dates import days_of
-from service.errors import ServiceError, WrongTypeError, shown
+from service.errors import MalformedRequestError, ServiceError, WrongTypeError, shown
 from service.features import UNSEEN
 from service.inference.rows import add_texts
 from service.inference.tokenizer import TextTokenizer
 from service.inputs import CategoricalFeature, Column, DateFeature, Feature, TableInput, TextFeature
+from service.protocol.half_characters import half_of
 from service.protocol.instances import TableReader, number_faults
 from service.protocol.predict_codec import LONGEST_NAME, Asked, kind_of
 
@@ -49,6 +50,13 @@ class RecordReader(TableReader):
 
     def _value_faults(self, row: int, name: str, value: object) -> Iterator[ServiceError]:
         feature = self._features[name]
+        if half := half_of(value):
+            yield MalformedRequestError(
+                f"{name} of row {row} has {half}, half of a surrogate pair and no character: send both halves, or "
+                "neither",
+                row=row,
+                field=name,
+            )
         if isinstance(feature, Feature):
             yield from number_faults(row, name, value)
             return
