@@ -8,15 +8,17 @@ import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
-from sklearn.base import clone
 
 from model_export.errors import DataError
+from model_export.graph.calibration import calibrate_network
 from model_export.graph.folder_check import check_folder
 from model_export.graph.publication import ModelCard
+from model_export.own_data import text_column
 from model_export.own_data.options import TableOptions
 from model_export.own_data.plan import plan_table
 from model_export.own_data.training import TrainedTable, train_table
 from model_export.text.encoder import load_encoder
+from model_export.text.graph import EncoderGraph
 from model_export.training import ChainzRuleOrdinalClassifier, ChainzRuleRegressor
 from service.inference.model import Model
 from service.inference.tokenizer import END
@@ -85,7 +87,7 @@ def run(folder: Path, features: NDArray[np.float64], tokens: NDArray[np.int32]) 
 def by_torch(
     trained: TrainedTable, folder: Path, features: NDArray[np.float64], tokens: NDArray[np.int32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the logit of class 1 over that of class 0, and the margin's gradient by feature, by autograd in float64."""
+    """Return the logit of class 1 over class 0's, and the margin's gradient by feature, by autograd in float64."""
     mask = torch.from_numpy(tokens != END).long()
     with torch.no_grad():
         embedding = load_encoder(folder, "mean").module.double()(torch.from_numpy(tokens).long() * mask, mask)
@@ -128,23 +130,39 @@ def test_rows_are_answered_alone_as_they_are_together(tickets: Exported, trained
         np.testing.assert_allclose(np.concatenate([one[name] for one in alone]), values, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("target", "estimator", "task"),
-    [
-        ("stars", ChainzRuleOrdinalClassifier((12,), max_epochs=8, batch_size=64), "ordinal"),
-        ("amount", ChainzRuleRegressor((12,), max_epochs=8, batch_size=64), "regression"),
-    ],
-)
-def test_levels_and_quantities_are_learned_alike(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_encoder: Path, target: str, estimator: Any, task: str
-) -> None:
+@pytest.fixture
+def _encoded_already(tmp_path: Path, tiny_graph: EncoderGraph, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    frame = make_tickets(400, seed=2).dropna(subset="amount")
-    options = TableOptions(task="ordinal" if task == "ordinal" else None)
-    trained = train_table(frame, target, options=options, estimator=clone(estimator), encoder=tiny_encoder)
+    monkeypatch.setattr(text_column, "export_encoder", lambda *_: tiny_graph)
+
+
+@pytest.mark.usefixtures("_encoded_already")
+def test_a_quantity_is_learned_alike(tmp_path: Path, tiny_encoder: Path) -> None:
+    frame = make_tickets(400, seed=2).dropna(subset="amount").drop(columns="stars")
+    estimator = ChainzRuleRegressor((12,), max_epochs=8, batch_size=64)
+    trained = train_table(frame, "amount", estimator=estimator, encoder=tiny_encoder)
     folder = trained.export(tmp_path / "models", ModelCard("other", "Of the same tickets", "generated"))
-    assert read_manifest(folder).task == task
-    assert not any("numbers" in finding.text for finding in check_folder(folder) if not finding.checked)
+    assert read_manifest(folder).predicted.target == "amount"
+    texts = [finding.text for finding in check_folder(folder)]
+    assert "values, intervals, norms, typicality and reliability agree with each other and the manifest" in texts
+
+
+@pytest.mark.usefixtures("_encoded_already")
+def test_levels_are_learned_alike(tiny_encoder: Path) -> None:
+    frame = make_tickets(400, seed=2).drop(columns="paid")
+    estimator = ChainzRuleOrdinalClassifier((12,), max_epochs=8, batch_size=64)
+    trained = train_table(
+        frame, "stars", options=TableOptions(task="ordinal"), estimator=estimator, encoder=tiny_encoder
+    )
+    training, held_out, test = trained.data()
+    scorer = calibrate_network(
+        trained.standardiser, trained.network, training.rows, held_out.rows, held_out.codes, 4
+    ).scorer
+    scores = scorer(torch.from_numpy(test.rows))
+    assert scores.expected_level is not None
+    assert scores.sensitivity.shape == (len(test.rows), 4)
+    norm = torch.linalg.vector_norm(scores.sensitivity, dim=1)
+    torch.testing.assert_close(norm, scores.jacobian_norm)
 
 
 def test_one_text_is_learned_from_and_a_second_refused_with_what_to_do() -> None:
