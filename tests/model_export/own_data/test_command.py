@@ -89,7 +89,9 @@ def test_a_quantity_is_learned_with_its_interval(tmp_path: Path) -> None:
     assert (manifest.task, manifest.regression is not None) == ("regression", True)
     scores = Model.load(folder, threads=1).score(np.array([[0, 1, 19000, 2], [-1, 0, 19000, 2]], np.float32))
     assert (scores["lower"] < scores["upper"]).all()
+    # The second row's city is unseen: it is as strange as can be, and its score that of a constant.
     assert scores["typicality"][1] == pytest.approx(manifest.reference.smallest_typicality, abs=1e-5)
+    assert scores["reliability"][1] == pytest.approx(manifest.reference.reliability_weights[2], abs=1e-5)
 
 
 @pytest.fixture
