@@ -23,7 +23,6 @@ from model_export.tasks.table_task import TableTask
 from model_export.text.encoder import load_encoder
 from model_export.text.graph import EncoderGraph, export_encoder
 from model_export.training import ChainzRuleClassifier, ChainzRuleOrdinalClassifier, ChainzRuleRegressor
-from tests.model_export.text.tiny_encoder import save_encoder
 from tests.own_table import CARD, QUICK, make_tickets, trained_loans
 from tests.service.made_images import image_input, write_images
 from tests.service.made_texts import write_texts
@@ -165,6 +164,8 @@ def loans(tmp_path_factory: pytest.TempPathFactory) -> Exported:
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an encoder of one layer with random weights."""
+    from tests.model_export.text.tiny_encoder import save_encoder  # seconds to load, for few tests
+
     return save_encoder(tmp_path_factory.mktemp("encoder") / "tiny", layers=1)
 
 

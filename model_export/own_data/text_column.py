@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from model_export.errors import DataError
 from model_export.own_data.plan import TablePlan
 from model_export.text.embeddings import embed
 from model_export.text.encoder import load_encoder
@@ -28,6 +29,7 @@ class TextColumn(NamedTuple):
     embeddings: NDArray[np.float64]
     """[N, D]; NaN of a missing text"""
     example: str
+    """A text of the usual length"""
 
     @property
     def lengths(self) -> NDArray[np.float64]:
@@ -50,6 +52,7 @@ def embed_column(plan: TablePlan, folder: Path | None = None, *, progress: bool 
         progress: draw a progress bar.
 
     Raises:
+        DataError: if no text says anything.
         EncoderError: if the folder does not hold an encoder that can be exported.
         DataNotFoundError: if the encoder's package is not installed.
         VerificationError: if encoder and graph disagree.
@@ -62,13 +65,9 @@ def embed_column(plan: TablePlan, folder: Path | None = None, *, progress: bool 
     texts = plan.values[name].tolist()
     tokens = tokenize_known(texts, encoder)
     known = lengths_of(tokens) > 0
+    if not known.any():
+        raise DataError(f"column {name!r} has no text with anything to read: drop it")
     embeddings = np.full((len(texts), encoder.dimensions), np.nan)
-    if known.any():
-        embeddings[known] = embed(tokens[known], encoder, progress=progress)
-    return TextColumn(name, encoder, tokens, embeddings, _usual(texts))
-
-
-def _usual(texts: list[str | None]) -> str:
-    """Return a text of the usual length."""
-    ordered = sorted((text for text in texts if text and not text.isspace()), key=len)
-    return ordered[len(ordered) // 2]
+    embeddings[known] = embed(tokens[known], encoder, progress=progress)
+    by_length = sorted((text for text, is_known in zip(texts, known, strict=True) if is_known), key=len)
+    return TextColumn(name, encoder, tokens, embeddings, by_length[len(by_length) // 2])

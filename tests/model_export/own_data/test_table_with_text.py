@@ -165,6 +165,14 @@ def test_levels_are_learned_alike(tiny_encoder: Path) -> None:
     torch.testing.assert_close(norm, scores.jacobian_norm)
 
 
+@pytest.mark.usefixtures("_encoded_already")
+def test_a_column_without_a_word_in_it_is_no_text(tiny_encoder: Path) -> None:
+    frame = make_tickets(200, seed=4)
+    frame["message"] = "  "
+    with pytest.raises(DataError, match="column 'message' has no text with anything to read: drop it"):
+        train_table(frame, "paid", options=TableOptions(types={"message": "text"}), encoder=tiny_encoder)
+
+
 def test_one_text_is_learned_from_and_a_second_refused_with_what_to_do() -> None:
     frame = make_tickets(200, seed=3)
     frame["reply"] = frame["message"]
