@@ -91,7 +91,7 @@ def test_a_quantity_is_learned_with_its_interval(tmp_path: Path) -> None:
     assert (scores["lower"] < scores["upper"]).all()
     # The second row's city is unseen: it is as strange as can be, and its score that of a constant.
     assert scores["typicality"][1] == pytest.approx(manifest.reference.smallest_typicality, abs=1e-5)
-    assert scores["reliability"][1] == pytest.approx(manifest.reference.reliability_weights[2], abs=1e-5)
+    assert scores["reliability"][1] == pytest.approx(manifest.reference.reliability_weights[2], abs=2e-3)
 
 
 @pytest.fixture
