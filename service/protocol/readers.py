@@ -6,7 +6,7 @@ from service.inputs import ImageInput, TableInput, TextInput
 from service.protocol.images import ImageReader
 from service.protocol.instances import TableReader
 from service.protocol.predict_codec import Reader
-from service.protocol.records import RecordReader
+from service.protocol.records import RecordReader, TextRecordReader
 from service.protocol.texts import TextReader
 
 
@@ -20,6 +20,8 @@ def reader_for(model: Model, limits: RowLimits) -> Reader:
     taken = model.manifest.input
     match taken:
         case TableInput():
+            if taken.text is not None:
+                return TextRecordReader(taken, taken.text, model.tokenizer, limits.rows)
             return (TableReader if taken.numbers_alone else RecordReader)(taken, limits.rows)
         case TextInput():
             return TextReader(taken, model.tokenizer, limits.rows)
