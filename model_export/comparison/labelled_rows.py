@@ -44,22 +44,23 @@ class TableRows:
     """
 
     def __init__(self, file: Path, versions: Sequence[Manifest], target: str | None) -> None:
+        for manifest in versions:
+            if isinstance(manifest.input, ImageInput):
+                raise DataError(f"{manifest.name} takes pictures: give a folder that holds a folder for each class")
         self._frame = frame = read_file(file).frame
         names = [str(name) for name in frame.columns]
         self.target = find_target(frame, versions, target)
         self._text = ""
         for manifest in versions:
-            match manifest.input:
-                case TableInput() as table:
-                    if lacking := [name for name in table.names if name not in names]:
-                        raise DataError(
-                            f"{file} lacks {', '.join(lacking)}, which version {manifest.version} of {manifest.name} "
-                            "takes: add the columns, empty where a value is unknown"
-                        )
-                case TextInput():
-                    self._text = find_text(frame.drop(columns=self.target))
-                case ImageInput():
-                    raise DataError(f"{manifest.name} takes pictures: give a folder that holds a folder for each class")
+            if isinstance(manifest.input, TextInput):
+                self._text = find_text(frame.drop(columns=self.target))
+            elif isinstance(manifest.input, TableInput):
+                lacking = [name for name in manifest.input.names if name not in names]
+                if lacking:
+                    raise DataError(
+                        f"{file} lacks {', '.join(lacking)}, which version {manifest.version} of {manifest.name} "
+                        "takes: add the columns, empty where a value is unknown"
+                    )
         self.labels = [None if is_missing(label) else as_text(label) for label in frame[self.target]]
         self.places = [f"row {number}" for number in range(1, len(frame) + 1)]
 

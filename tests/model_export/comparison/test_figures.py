@@ -74,11 +74,11 @@ def test_a_clear_loss_is_worse_and_one_within_the_tolerance_is_not() -> None:
 
 def test_versions_that_are_alike_are_rarely_told_apart() -> None:
     false_alarms = 0
-    for seed in range(20):
+    for seed in range(10):
         pair = Pair.of(made(0.8, 100 + seed), made(0.8, 200 + seed))
         accuracy = pair.mean("accuracy", "more", lambda judged: judged.right)
         false_alarms += accuracy.worse_by_more_than(0)
-    assert false_alarms <= 3  # 2.5 % are to be expected
+    assert false_alarms <= 2  # one in forty is to be expected
 
 
 def test_without_an_error_there_is_no_ranking_and_no_interval() -> None:
