@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -176,4 +176,4 @@ def _some(test: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
 def network_rows(subject: Subject, inside: Inside) -> torch.Tensor:
     """Return the test rows of a table as its network takes them, [n, n_0]."""
     kind = next(inside.network.parameters()).dtype
-    return inside.standardiser(torch.from_numpy(subject.rows).double()).to(kind)
+    return cast("torch.Tensor", inside.standardiser(torch.from_numpy(subject.rows).double())).to(kind)
