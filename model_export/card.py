@@ -12,6 +12,7 @@ from service.inputs import (
     ImageInput,
     Input,
     TableInput,
+    TextFeature,
     TextInput,
 )
 from service.manifest import Level, Manifest
@@ -130,6 +131,9 @@ def _facts(feature: Column) -> tuple[str, str, str]:
         case DateFeature():
             spread = f"{feature.written(feature.mean)} ± {feature.standard_deviation:.4g} days"
             return "date", f"{feature.earliest} … {feature.latest}", spread
+        case TextFeature():
+            tokens = f"{feature.shortest} … {feature.longest} tokens, cut after {feature.max_tokens}"
+            return "text", tokens, feature.encoder
         case Feature():
             spread = f"{feature.mean:.4g} ± {feature.standard_deviation:.4g}"
             return feature.unit or "", f"{feature.minimum:g} … {feature.maximum:g}", spread

@@ -14,9 +14,11 @@ from model_export.graph.publication import ModelCard, publish
 from model_export.graph.regression.calibration import Measured, Target, calibrate_regression
 from model_export.graph.regression.evaluation import evaluate_regression
 from model_export.graph.regression.scorer import RegressionScores
+from model_export.text.composition import compose, compose_beside
+from model_export.text.graph import EncoderGraph
 from model_export.training.standardiser import InputStandardiser
-from service.inputs import ImageInput, TableInput
-from service.manifest import JacobianKind, Training
+from service.inputs import Input, TextInput
+from service.manifest import TOKENIZER_FILE, JacobianKind, Training
 
 _SIGNATURE_ROWS = 20_000
 """Training rows that the signature is fitted to, at most: it has no more parameters than these can settle."""
@@ -26,7 +28,8 @@ class Labelled(NamedTuple):
     """Raw rows, as clients will send them, with their classes."""
 
     rows: NDArray[Any]
-    """tables float [N, features], NaN where a value is missing; images uint8 [N, height, width, channels]"""
+    """tables float [N, features], NaN where a value is missing, and [N, features + D] with a text's embedding behind;
+    embeddings of texts alone float [N, D]; images uint8 [N, height, width, channels]"""
     codes: NDArray[np.int64]
     """indices of classes, or levels counted from 0, [N]"""
 
@@ -48,9 +51,10 @@ def export(
     version: int,
     card: ModelCard,
     classes: tuple[str, ...],
-    inputs: TableInput | ImageInput,
+    inputs: Input,
     activation: str,
     training: Training,
+    encoder: EncoderGraph | None = None,
     jacobian: JacobianKind = "margin",
 ) -> Path:
     """Calibrate, export, verify, evaluate and write a network; return its version folder.
@@ -66,6 +70,7 @@ def export(
         inputs: what clients send.
         activation: the network's activation in words.
         training: the record of how it was trained.
+        encoder: of texts, if there are any: what made the embeddings in the rows, to stand before them in the graph.
         jacobian: see `Scorer`.
 
     Raises:
@@ -84,8 +89,8 @@ def export(
         card.review_risk,
         card.reject_risk,
     )
-    graph = export_graph(calibration.scorer, inputs.tensor, _as_sent(data.calibration.rows))
-    scores = run_graph(graph, _as_sent(data.test.rows))
+    head = export_graph(calibration.scorer, _tensor(inputs), _as_sent(data.calibration.rows))
+    scores = run_graph(head, _as_sent(data.test.rows))
     return publish(
         repository,
         version,
@@ -97,7 +102,7 @@ def export(
         activation,
         training,
         evaluate(scores, data.test.codes, data.training.codes),
-        graph,
+        *_whole(head, inputs, encoder),
     )
 
 
@@ -118,9 +123,10 @@ def export_regression(
     repository: Path,
     version: int,
     card: ModelCard,
-    inputs: TableInput | ImageInput,
+    inputs: Input,
     activation: str,
     training: Training,
+    encoder: EncoderGraph | None = None,
 ) -> Path:
     """Calibrate, export, verify, evaluate and write a network of one output; return its version folder.
 
@@ -135,6 +141,7 @@ def export_regression(
         inputs: what clients send.
         activation: the network's activation in words.
         training: the record of how it was trained.
+        encoder: of texts, if there are any: what made the embeddings in the rows, to stand before them in the graph.
 
     Raises:
         DataError: if there are too few calibration rows, or the network has no activation.
@@ -150,9 +157,9 @@ def export_regression(
         target,
         (card.review_risk, card.reject_risk),
     )
-    graph = export_graph(calibration.scorer, inputs.tensor, _as_sent(data.calibration.rows))
+    head = export_graph(calibration.scorer, _tensor(inputs), _as_sent(data.calibration.rows))
     tested, held_out = (
-        RegressionScores(**run_outputs(graph, _as_sent(part.rows))) for part in (data.test, data.calibration)
+        RegressionScores(**run_outputs(head, _as_sent(part.rows))) for part in (data.test, data.calibration)
     )
     return publish(
         repository,
@@ -165,8 +172,21 @@ def export_regression(
         activation,
         training,
         evaluate_regression(tested, data.test, (held_out, data.calibration), calibration.regression),
-        graph,
+        *_whole(head, inputs, encoder),
     )
+
+
+def _tensor(inputs: Input) -> str:
+    """Return what the rows are called that a network's own graph takes."""
+    return inputs.embedding if isinstance(inputs, TextInput) else inputs.tensor
+
+
+def _whole(head: bytes, inputs: Input, encoder: EncoderGraph | None) -> tuple[bytes, dict[str, bytes]]:
+    """Return the graph that is served, and the files that go with it."""
+    if encoder is None:
+        return head, {}
+    join = compose if isinstance(inputs, TextInput) else compose_beside
+    return join(encoder, head), {TOKENIZER_FILE: encoder.tokenizer}
 
 
 def _some(rows: NDArray[Any], seed: int) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""What a table's columns are: numbers, categories and dates, and which number stands for each in the graph's tensor."""
+"""What a table's columns are: numbers, categories, dates and texts, and which number stands for each in the tensor."""
 
 from typing import Annotated, Any, Final, Literal
 from unicodedata import category
@@ -153,6 +153,49 @@ class DateFeature(Part):
         return date_of(days, times=self.times)
 
 
+class EncodedText(Part):
+    """How a text reaches a graph: as the tokens, INT64 [N, tokens], that it turns into an embedding first.
+
+    Tokens are what `tokenizer.json` beside the graph makes of a text, its own template of special tokens included; a
+    text of more tokens is cut.
+    """
+
+    kind: Literal["text"] = "text"
+    ids: str = Field("input_ids", description="the graph's input of token numbers")
+    mask: str = Field("attention_mask", description="the graph's input that is 1 for tokens and 0 for padding")
+    embedding: str = Field("embedding", description="the graph's inner tensor [N, dimensions] that the head takes")
+    encoder: str = Field(description="what made the embedding: the encoder's name, its pooling, its precision")
+    dimensions: int = Field(ge=1, description="of the embedding")
+    max_tokens: int = Field(ge=3, description="a text of more tokens, special ones included, is cut")
+    padding: int = Field(ge=0, description="token number that fills up the shorter texts of a batch")
+    example: str = Field(min_length=1, description="a usual text")
+
+
+class TextFeature(EncodedText):
+    """One text beside other columns; the tensor holds how many tokens it has, NaN where it is missing.
+
+    Of that number the graph only looks at whether it is there: the mean of the training embeddings stands in for that
+    of a missing text, whose tokens may be any. Its sensitivity is the norm of the gradient over its embedding, and has
+    no sign.
+    """
+
+    name: FeatureName
+    shortest: int = Field(ge=1, description="fewest tokens of a training text, special ones included")
+    longest: int = Field(ge=1, description="most tokens of a training text, once it is cut")
+    may_be_missing: bool = Field(description="whether null and texts with nothing in them are accepted")
+    missing_ratio: float = Field(ge=0, le=1, description="share of the training rows without a text")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The training range in the tensor."""
+        return float(self.shortest), float(self.longest)
+
+    @property
+    def usual(self) -> float:
+        """A text's number of tokens in the tensor."""
+        return float(self.longest)
+
+
 def _kind(feature: Any) -> str:
     kind: str = feature.get("kind", "number") if isinstance(feature, dict) else feature.kind
     return kind
@@ -161,7 +204,8 @@ def _kind(feature: Any) -> str:
 Column = Annotated[
     Annotated[Feature, Tag("number")]
     | Annotated[CategoricalFeature, Tag("category")]
-    | Annotated[DateFeature, Tag("date")],
+    | Annotated[DateFeature, Tag("date")]
+    | Annotated[TextFeature, Tag("text")],
     Discriminator(_kind),
 ]
 """One value that a client sends of each row. One without a kind is a number."""

@@ -9,9 +9,11 @@ from service.features import (
     ClassName,
     Column,
     DateFeature,
+    EncodedText,
     Feature,
     FeatureName,
     Part,
+    TextFeature,
     once,
 )
 
@@ -21,13 +23,16 @@ __all__ = [
     "ClassName",
     "Column",
     "DateFeature",
+    "EncodedText",
     "Feature",
     "ImageInput",
     "Input",
     "Part",
     "TableInput",
+    "TextFeature",
     "TextInput",
     "once",
+    "text_of",
 ]
 
 
@@ -39,7 +44,8 @@ def _named_once(features: tuple[Column, ...]) -> tuple[Column, ...]:
 class TableInput(Part):
     """Rows of values, sent by feature name or as lists in this order; one FP32 tensor [N, features] in the graph.
 
-    Which number stands for a category or a date, `CategoricalFeature` and `DateFeature` say.
+    Which number stands for a category, a date or a text, `CategoricalFeature`, `DateFeature` and `TextFeature` say. The
+    graph takes the text's tokens besides.
     """
 
     kind: Literal["table"] = "table"
@@ -49,6 +55,15 @@ class TableInput(Part):
     ignored: tuple[FeatureName, ...] = Field(
         (), description="columns of the training file that the model does without; rows by name may have them"
     )
+
+    @model_validator(mode="after")
+    def _one_text(self) -> Self:
+        texts = [feature.name for feature in self.features if isinstance(feature, TextFeature)]
+        if len(texts) > 1:
+            raise ValueError(f"a table has one text at most, not {', '.join(texts)}")
+        if self.tensor in texts:
+            raise ValueError(f"a tensor is called {self.tensor}, and so is the text: call one of them something else")
+        return self
 
     @model_validator(mode="after")
     def _ignored_are_others(self) -> Self:
@@ -74,27 +89,18 @@ class TableInput(Part):
         return not self.ignored and all(isinstance(feature, Feature) for feature in self.features)
 
     @property
+    def text(self) -> TextFeature | None:
+        """The text, where there is one."""
+        return next((feature for feature in self.features if isinstance(feature, TextFeature)), None)
+
+    @property
     def gradient_shape(self) -> tuple[int, ...]:
         """The shape of a row's sensitivity: [features]."""
         return (len(self.features),)
 
 
-class TextInput(Part):
-    """Texts; the graph takes their tokens, INT64 [N, tokens] each, and turns them into an embedding first.
-
-    Tokens are what `tokenizer.json` beside the graph makes of a text, its own template of special tokens included; a
-    text of more tokens is cut. All signals are with respect to the embedding.
-    """
-
-    kind: Literal["text"] = "text"
-    ids: str = Field("input_ids", description="the graph's input of token numbers")
-    mask: str = Field("attention_mask", description="the graph's input that is 1 for tokens and 0 for padding")
-    embedding: str = Field("embedding", description="the graph's inner tensor [N, dimensions] that the head takes")
-    encoder: str = Field(description="what made the embedding: the encoder's name, its pooling, its precision")
-    dimensions: int = Field(ge=1, description="of the embedding")
-    max_tokens: int = Field(ge=3, description="a text of more tokens, special ones included, is cut")
-    padding: int = Field(ge=0, description="token number that fills up the shorter texts of a batch")
-    example: str = Field(min_length=1, description="a usual text")
+class TextInput(EncodedText):
+    """Texts and nothing else; all signals are with respect to the embedding."""
 
     @property
     def gradient_shape(self) -> tuple[int, ...]:
@@ -140,3 +146,14 @@ class ImageInput(Part):
 
 
 Input = Annotated[TableInput | TextInput | ImageInput, Field(discriminator="kind")]
+
+
+def text_of(taken: Input) -> EncodedText | None:
+    """Return what a model takes texts as, alone or beside other columns; None where it takes none."""
+    match taken:
+        case TextInput():
+            return taken
+        case TableInput():
+            return taken.text
+        case ImageInput():
+            return None

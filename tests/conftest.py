@@ -11,14 +11,19 @@ import pytest
 import torch
 from hypothesis import settings
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from model_export.estimator_export import Rows, export_estimator
 from model_export.graph.calibration import Calibration, calibrate
 from model_export.graph.publication import ModelCard
 from model_export.graph.regression.calibration import Target
+from model_export.own_data import text_column
+from model_export.own_data.training import TrainedTable, train_table
 from model_export.tasks.table_task import TableTask
+from model_export.text.encoder import load_encoder
+from model_export.text.graph import EncoderGraph, export_encoder
 from model_export.training import ChainzRuleClassifier, ChainzRuleOrdinalClassifier, ChainzRuleRegressor
-from tests.own_table import CARD, trained_loans
+from tests.own_table import CARD, QUICK, make_tickets, trained_loans
 from tests.service.made_images import image_input, write_images
 from tests.service.made_texts import write_texts
 
@@ -154,6 +159,40 @@ def loans(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """Version 1 of the model "loans", of a table with categories and dates. Not to be written to."""
     repository = tmp_path_factory.mktemp("loans")
     return Exported(repository, trained_loans().export(repository, CARD))
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an encoder of one layer with random weights."""
+    from tests.model_export.text.tiny_encoder import save_encoder  # seconds to load, for few tests
+
+    return save_encoder(tmp_path_factory.mktemp("encoder") / "tiny", layers=1)
+
+
+@pytest.fixture(scope="session")
+def tiny_graph(tiny_encoder: Path) -> EncoderGraph:
+    """What that encoder is exported as, which takes five seconds."""
+    encoder = load_encoder(tiny_encoder, "mean")
+    return export_encoder(encoder, encoder.longest)
+
+
+@pytest.fixture(scope="session")
+def trained_tickets(
+    tiny_encoder: Path, tiny_graph: EncoderGraph, tmp_path_factory: pytest.TempPathFactory
+) -> TrainedTable:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr(text_column, "export_encoder", lambda *_: tiny_graph)
+        frame = make_tickets(900, seed=1).drop(columns="stars")
+        return train_table(frame, "paid", estimator=clone(QUICK), encoder=tiny_encoder)
+
+
+@pytest.fixture(scope="session")
+def tickets(trained_tickets: TrainedTable, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """Version 1 of the model "tickets", of a table with a text. Not to be written to."""
+    repository = tmp_path_factory.mktemp("tickets")
+    card = ModelCard("tickets", "Whether a made-up loan was paid back, by what was said too", "generated")
+    return Exported(repository, trained_tickets.export(repository, card))
 
 
 @pytest.fixture(scope="session")

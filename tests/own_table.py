@@ -15,6 +15,7 @@ CITIES = ("Rome", "Oslo", "Bonn")
 QUICK = ChainzRuleClassifier((16, 12), max_epochs=25, patience=8, batch_size=64)
 
 CARD = ModelCard("loans", "Whether a made-up loan was paid back", "generated")
+TICKET = {"message": "the plot was very good", "amount": 900.0, "city": "Oslo", "since": "2024-02-29"}
 ROW = {"amount": 900.0, "city": "Oslo", "member": True, "since": "2024-02-29", "grade": None, "number": 17}
 
 
@@ -45,6 +46,21 @@ def make_loans(rows: int, seed: int) -> pd.DataFrame:
     for name in ("amount", "grade"):
         frame[name] = frame[name].mask(generator.random(rows) < 0.1)
     return frame
+
+
+def make_tickets(rows: int, seed: int) -> pd.DataFrame:
+    """The same loans, not paid back where the borrower's message is bad; some say nothing."""
+    words = ("not", "dull", "bright", "it", "is", "was", "the", "plot", "and")
+    frame, generator = make_loans(rows, seed), np.random.default_rng(seed)
+    good = generator.random(rows) < 0.5
+    messages = [
+        " ".join([*generator.choice(words, 4), "good" if is_good else "bad", *generator.choice(words, 2)])
+        for is_good in good
+    ]
+    frame["paid"] = np.where(good, frame["paid"], "no")
+    frame["stars"] = np.where(good, 3, 1) + (frame["paid"] == "yes")
+    frame["message"] = pd.Series(messages).mask(generator.random(rows) < 0.1)
+    return frame[["message", "amount", "city", "since", "number", "paid", "stars"]]
 
 
 @cache

@@ -6,9 +6,8 @@ is constant is multiplied out beforehand. What it must equal is `Scorer`, which 
 """
 
 from copy import deepcopy
-from functools import partial
 from math import log
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +57,36 @@ class Strangeness(nn.Module):
         return self.steps @ ramps, trust
 
 
+class Passed(NamedTuple):
+    """What the hidden layers leave of rows."""
+
+    hidden: Tensor
+    """What the head takes, [N, ...]"""
+    layers: list[Layer]
+    records: list[Record]
+    derivatives: list[Tensor]
+
+    def pull_back(self, gradient: Tensor) -> Tensor:
+        """Return a gradient by what the head takes as one by the layers' input."""
+        return pull_back(self.layers, self.records, gradient)
+
+    def fingerprint(self) -> tuple[Tensor, Tensor]:
+        """Return what a signature takes: the derivatives of the first layer and of the last."""
+        return summary(self.derivatives[0]), summary(self.derivatives[-1])
+
+
+def run_layers(hidden: nn.Module, x: Tensor) -> Passed:
+    """Run hidden layers, in their order in a container, on standardised rows x."""
+    layers = [cast("Layer", module) for module in hidden.children()]
+    records: list[Record] = []
+    derivatives: list[Tensor] = []
+    for layer in layers:
+        x, record = layer(x)
+        records.append(record)
+        derivatives += layer.derivatives(record)
+    return Passed(x, layers, records, derivatives)
+
+
 class CompactScorer(nn.Module):
     """Raw rows in, `Scores` out, as `Scorer` has it.
 
@@ -80,16 +109,9 @@ class CompactScorer(nn.Module):
 
     def forward(self, x: Tensor) -> Scores[Tensor]:
         """Score raw rows x [N, …], as the standardiser takes them."""
-        hidden = self.standardiser(x)
-        layers = [cast("Layer", module) for module in self.hidden]
-        records: list[Record] = []
-        derivatives: list[Tensor] = []
-        for layer in layers:
-            hidden, record = layer(hidden)
-            records.append(record)
-            derivatives += layer.derivatives(record)
-        verdict: Verdict = self.verdict(hidden, partial(pull_back, layers, records))
-        distance = self.signature((summary(derivatives[0]), summary(derivatives[-1])))
+        passed = run_layers(self.hidden, self.standardiser(x))
+        verdict: Verdict = self.verdict(passed.hidden, passed.pull_back)
+        distance = self.signature(passed.fingerprint())
         distance = raised(distance, self.standardiser.unseen(x), self.least_of_unseen)
         typicality, half_trust = self.strangeness(distance)
         certainty = torch.tanh(verdict.confidence)

@@ -17,7 +17,7 @@ from model_export.graph.probes import made_up_rows
 from model_export.graph.text_parts import TextParts
 from service.inference.feeds import Rows
 from service.inference.model import Model, Scores
-from service.inputs import TextInput
+from service.inputs import TableInput, text_of
 from service.manifest import MODEL_FILE
 from service.version_folder import read_manifest
 
@@ -41,10 +41,10 @@ def check_folder(folder: Path) -> Iterator[Finding]:
     model = Model.load(folder, threads=1)
     yield Finding(f"onnxruntime {onnxruntime.__version__} loads it, inputs and outputs as the manifest says")
     rows = made_up_rows(folder, model)
-    parts = None
-    if isinstance(manifest.input, TextInput):
-        parts = TextParts(graph, manifest.input)
-        yield parts.check_neighbours(rows)
+    parts, text = None, text_of(manifest.input)
+    if text is not None:
+        parts = TextParts(graph, text, manifest.input.tensor if isinstance(manifest.input, TableInput) else None)
+        yield parts.check_neighbours(rows[:, -text.max_tokens :])
     scores = model.score(rows)
     yield from check_consistency(manifest, scores)
     yield _check_batches(model, rows, scores)
@@ -60,7 +60,7 @@ def _load(folder: Path) -> onnx.ModelProto:
 
 def _check_batches(model: Model, rows: Rows, scores: Scores) -> Finding:
     # Of texts at least one: the service never runs a graph on none.
-    sizes = (1, 7) if isinstance(model.manifest.input, TextInput) else (0, 1, 7)
+    sizes = (0, 1, 7) if text_of(model.manifest.input) is None else (1, 7)
     for size in sizes:
         part = model.score(rows[:size])
         for name, values in part.items():

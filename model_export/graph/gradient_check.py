@@ -46,7 +46,7 @@ def check_gradient(model: Model, rows: Rows, scores: Scores, parts: TextParts | 
         model: any.
         rows: of its kind.
         scores: its outputs for them.
-        parts: of a graph of texts, whose embeddings are stepped; None of others.
+        parts: of a graph of texts, whose embeddings are stepped where they are alone; None of others.
 
     Yields:
         How well they agree, or that it could not be checked, and why.
@@ -69,7 +69,8 @@ def check_gradient(model: Model, rows: Rows, scores: Scores, parts: TextParts | 
     unstepped = _unstepped(manifest.input)
     if unstepped:
         yield Finding(
-            f"sensitivity could not be checked for {', '.join(unstepped)}: categories and dates have no small steps",
+            f"sensitivity could not be checked for {', '.join(unstepped)}: categories, dates and texts have no small "
+            "steps",
             checked=False,
         )
     if not stepping.names:
@@ -107,7 +108,7 @@ def _scale(gradient: NDArray[np.float64]) -> NDArray[np.float64]:
 def _stepping(model: Model, rows: Rows, sensitivity: NDArray[np.float32], parts: TextParts | None) -> Stepping:
     match model.manifest.input:
         case TableInput() as table:
-            return step_table(model, table, rows)
+            return step_table(model, table, rows, parts)
         case ImageInput() as image:
             return step_pixels(model, image, rows, sensitivity)
     if parts is None:

@@ -9,7 +9,8 @@ from tokenizers import Tokenizer
 from service.features import UNSEEN
 from service.inference.feeds import Rows
 from service.inference.model import Model
-from service.inputs import CategoricalFeature, Column, ImageInput, TableInput, TextInput
+from service.inference.tokenizer import END
+from service.inputs import CategoricalFeature, Column, EncodedText, ImageInput, TableInput, TextFeature, TextInput
 from service.manifest import TOKENIZER_FILE
 from service.version_folder import read_file
 
@@ -27,7 +28,10 @@ def made_up_rows(folder: Path, model: Model) -> Rows:
     generator = np.random.default_rng(0)
     match model.manifest.input:
         case TableInput() as table:
-            return _table(table, generator)
+            rows = _table(table, generator)
+            if table.text is None:
+                return rows
+            return _beside(rows, table.names.index(table.text.name), _texts(folder, model, table.text, generator))
         case TextInput() as text:
             return _texts(folder, model, text, generator)
         case ImageInput() as image:
@@ -58,13 +62,22 @@ def _table(table: TableInput, generator: np.random.Generator) -> NDArray[np.floa
 
 
 def _middle_and_spread(feature: Column) -> tuple[float, float, float]:
-    """Return mean, example and deviation in the tensor; of categories, whose codes are drawn by themselves, any."""
-    if isinstance(feature, CategoricalFeature):
+    """Return mean, example and deviation in the tensor; of categories and texts, which are drawn by themselves, any."""
+    if isinstance(feature, CategoricalFeature | TextFeature):
         return 0.0, 0.0, 1.0
     return feature.mean, feature.usual, feature.standard_deviation
 
 
-def _texts(folder: Path, model: Model, text: TextInput, generator: np.random.Generator) -> NDArray[np.int32]:
+def _beside(rows: NDArray[np.float32], column: int, tokens: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return rows with texts behind them, in turn, but where the text's own column says that none is there."""
+    behind = np.resize(tokens, (len(rows), tokens.shape[1]))
+    behind[np.isnan(rows[:, column])] = END
+    lengths = np.count_nonzero(behind != END, axis=1)
+    rows[:, column] = np.where(lengths > 0, lengths, np.nan)
+    return np.concatenate([rows, behind], axis=1, dtype=np.float32)
+
+
+def _texts(folder: Path, model: Model, text: EncodedText, generator: np.random.Generator) -> NDArray[np.int32]:
     """Return the manifest's example and 64 texts of random tokens, from one token to as many as are taken."""
     tokenizer = Tokenizer.from_buffer(read_file(folder, model.manifest, TOKENIZER_FILE))
     vocabulary = sorted(tokenizer.get_vocab(with_added_tokens=False).values())

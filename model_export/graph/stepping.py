@@ -79,14 +79,26 @@ def _scored(model: Model) -> Callable[[Rows], NDArray[np.float64]]:
     return lambda rows: answers(model.score(rows))
 
 
-def step_table(model: Model, table: TableInput, rows: NDArray[np.float32]) -> Stepping:
-    """Step every number of rows [n, features]: categories cannot be, and of dates the parts are not seen."""
+def step_table(model: Model, table: TableInput, rows: NDArray[np.float32], parts: TextParts | None = None) -> Stepping:
+    """Step every number of rows [n, features]: categories cannot be, and of dates and texts the parts are not seen.
+
+    Args:
+        model: any of tables.
+        table: what it takes.
+        rows: of the table, a text's tokens behind the features.
+        parts: of a graph with a text, which is embedded only once.
+    """
+    scored = _scored(model)
+    if parts is not None:
+        width = len(table.features)
+        embeddings = parts.embed(rows[:, width:])
+        rows, scored = np.concatenate([rows[:, :width], embeddings], axis=1), parts.answers
     numbers = {index: feature for index, feature in enumerate(table.features) if isinstance(feature, Feature)}
     deviations = np.array([feature.standard_deviation for feature in numbers.values()])
     places = np.tile(np.array(list(numbers), dtype=np.int64), (len(rows), 1))
     free = np.ones_like(places, dtype=np.bool_)
     names = [feature.name for feature in numbers.values()]
-    return Stepping(_scored(model), rows, places, _TABLE_STEP * deviations, deviations, free, names)
+    return Stepping(scored, rows, places, _TABLE_STEP * deviations, deviations, free, names)
 
 
 def step_embeddings(parts: TextParts, embeddings: NDArray[np.float32]) -> Stepping:
@@ -94,7 +106,7 @@ def step_embeddings(parts: TextParts, embeddings: NDArray[np.float32]) -> Steppi
     dimensions = np.arange(embeddings.shape[1])
     units = parts.units(embeddings)
     return Stepping(
-        parts.probabilities,
+        parts.answers,
         embeddings,
         np.tile(dimensions, (len(embeddings), 1)),
         STEP * spread(embeddings),

@@ -11,7 +11,7 @@ from onnx.utils import Extractor
 from model_export.graph.finding import Finding, require
 from service.inference.feeds import Rows
 from service.inference.tokenizer import END
-from service.inputs import TextInput
+from service.inputs import EncodedText
 
 _TOGETHER = 8
 """Texts of different lengths that are embedded alone and together."""
@@ -40,31 +40,39 @@ class TextParts:
 
     Args:
         model: the whole graph.
-        text: what the manifest says of its input.
+        text: what the manifest says of its input, or of the text in it.
+        table: the graph's input of other columns, if there are any.
 
     Raises:
         VerificationError: if the graph cannot be cut at the embedding.
     """
 
-    def __init__(self, model: onnx.ModelProto, text: TextInput) -> None:
+    def __init__(self, model: onnx.ModelProto, text: EncodedText, table: str | None = None) -> None:
         self._text = text
+        self._table = table
         produced = {name for node in model.graph.node for name in node.output}
         require(text.embedding in produced, f"the graph has no inner tensor {text.embedding}")
         self._encoder = _session(_part(model, text, [text.ids, text.mask], [text.embedding]))
-        # Every output hangs on the embedding alone, or there is no such part.
-        _part(model, text, [text.embedding], [output.name for output in model.graph.output])
+        taken = [text.embedding] if table is None else [text.embedding, table]
+        outputs = [output.name for output in model.graph.output]
+        # Every output hangs on the embedding, and the other columns, alone, or there is no such part.
+        _part(model, text, taken, outputs)
         self._standardised = _standardised(model.graph, text.embedding)
         shown = [self._standardised] if self._standardised else []
-        self._head = _session(_part(model, text, [text.embedding], ["probabilities", *shown]))
+        self._said = next(name for name in ("probabilities", "value") if name in outputs)
+        self._head = _session(_part(model, text, taken, [self._said, *shown]))
 
     def embed(self, rows: Rows) -> NDArray[np.float32]:
         """Return the embeddings [N, D] of texts as tokens [N, max_tokens], each embedded alone and unpadded."""
-        return np.concatenate([self._embed(row[None, row != END]) for row in rows])
+        return np.concatenate([self._embed(row[None, : max(int(np.sum(row != END)), 1)]) for row in rows])
 
-    def probabilities(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the probabilities [N, K] of embeddings [N, D]."""
-        [found] = self._head.run(["probabilities"], {self._text.embedding: embeddings})
-        return np.asarray(found, dtype=np.float64)
+    def answers(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the probabilities [N, K], or values [N, 1], of embeddings [N, D]; of other columns too, [N, F + D]."""
+        inputs = {self._text.embedding: rows[:, -self._text.dimensions :]}
+        if self._table is not None:
+            inputs[self._table] = rows[:, : -self._text.dimensions]
+        [found] = self._head.run([self._said], inputs)
+        return np.asarray(found, dtype=np.float64).reshape(len(rows), -1)
 
     def units(self, embeddings: NDArray[np.float32]) -> Units | None:
         """Return how far embeddings [N, D] must go for a unit of sensitivity, None where the graph does not show it.
@@ -74,7 +82,7 @@ class TextParts:
         Raises:
             VerificationError: if a dimension reaches that product in no text, or turned round.
         """
-        if self._standardised is None:
+        if self._standardised is None or self._table is not None:
             return None
         steps = STEP * spread(embeddings)
         higher, lower = ((embeddings + signed).astype(np.float32) for signed in (steps, -steps))
@@ -93,6 +101,7 @@ class TextParts:
         Raises:
             VerificationError: if they differ.
         """
+        rows = rows[(rows != END).any(1)]
         lengths = (rows != END).sum(1)
         some = rows[np.argsort(lengths, kind="stable")[:: -(-len(rows) // _TOGETHER)]]
         some = np.concatenate([some, rows[[lengths.argmax()]]])
@@ -125,7 +134,7 @@ def spread(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
     return moving
 
 
-def _part(model: onnx.ModelProto, text: TextInput, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
+def _part(model: onnx.ModelProto, text: EncodedText, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
     """Return the part of `model` that makes `outputs` of `inputs`.
 
     Raises:

@@ -88,7 +88,7 @@ def train_own(own: OwnData, console: Console) -> Path:
             own,
             console,
         )
-    trained = train_plan(plan, seed=own.seed, progress=progress)
+    trained = train_plan(plan, encoder=own.encoder, seed=own.seed, progress=progress)
     for finding in trained.findings:
         console.print(Text.assemble(("look", "yellow"), "  ", finding.text), soft_wrap=True)
     return _reported(lambda aside: trained.export(aside, card, version=version), of_table(trained), own, console)

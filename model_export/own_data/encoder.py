@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from model_export.errors import DataError
 from model_export.own_data.columns import ColumnPlan
-from model_export.training.expansion import MISSING, Expansion, Indicator, Range, TableStandardiser
+from model_export.training.expansion import MISSING, Embedded, Expansion, Indicator, Range, TableStandardiser
 from model_export.training.standardiser import Standardiser
 from service.dates import date_of
-from service.features import UNSEEN, CategoricalFeature, Column, DateFeature, Feature
-from service.inputs import TableInput
+from service.features import UNSEEN, CategoricalFeature, Column, DateFeature, Feature, TextFeature
+from service.inputs import TableInput, TextInput
 
 Values = Mapping[str, NDArray[Any]]
-"""Each column's values [N], as `values_of` returns them."""
+"""Each column's values [N], as `values_of` returns them; of a text the number of its tokens, NaN of a missing one."""
 
 _FEWEST_OF_A_CATEGORY, _MOST_INDICATORS = 10, 50
 """A category of fewer training rows, or beyond so many, shares a column with all such."""
@@ -46,12 +46,13 @@ class TableEncoder(NamedTuple):
     indicators: tuple[Indicator, ...]
 
     @classmethod
-    def fit(cls, plans: Sequence[ColumnPlan], values: Values) -> Self:
+    def fit(cls, plans: Sequence[ColumnPlan], values: Values, texts: TextInput | None = None) -> Self:
         """Return the encoder of training rows.
 
         Args:
             plans: the columns to be learned from.
             values: of the training rows.
+            texts: what becomes of the column that is a text, if one is.
 
         Raises:
             DataError: if a column has no value in any of them.
@@ -73,6 +74,10 @@ class TableEncoder(NamedTuple):
                     earliest, latest = feature.bounds
                     around = max(latest - earliest, _DAYS_AROUND)
                     ranges.append(Range(index, np.floor(earliest - around), np.ceil(latest + around)))
+                case "text":
+                    if texts is None:
+                        raise TypeError(f"{plan.name} is a text: say what embeds it")
+                    features.append(_text(plan.name, column, texts))
                 case _:
                     category = _count(column)
                     features.append(_categorical(plan, category, len(column)))
@@ -80,7 +85,7 @@ class TableEncoder(NamedTuple):
         return cls(tuple(features), tuple(ranges), tuple(indicators))
 
     def rows(self, values: Values) -> NDArray[np.float64]:
-        """Return rows [N, F] as the graph takes them; see `TableInput`."""
+        """Return rows [N, F] as the graph takes them, a text's embedding aside; see `TableInput`."""
         return np.column_stack([_encoded(feature, values[feature.name]) for feature in self.features])
 
     def expansion(self) -> Expansion:
@@ -91,10 +96,15 @@ class TableEncoder(NamedTuple):
             for wanted in ("number", "date")
         )
         times = [getattr(self.features[range_.feature], "times", False) for range_ in dates]
-        return Expansion(len(self.features), numbers, list(self.indicators), dates, times)
+        texts = [
+            Embedded(index, feature.dimensions)
+            for index, feature in enumerate(self.features)
+            if isinstance(feature, TextFeature)
+        ]
+        return Expansion(len(self.features), numbers, list(self.indicators), dates, times, next(iter(texts), None))
 
     def expand(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the network's columns [N, n] of rows [N, F]; NaN where one is not known."""
+        """Return the network's columns [N, n] of rows, as the expansion takes them; NaN where one is not known."""
         expanded: NDArray[np.float64] = self.expansion()(torch.from_numpy(rows)).numpy()
         return expanded
 
@@ -120,7 +130,9 @@ class TableEncoder(NamedTuple):
         for place, feature, origin in zip(places, owners, origins, strict=False):
             scale = {"mean": origin + columns.mean[place].item(), "standard_deviation": columns.deviation[place].item()}
             features[feature] = features[feature].model_copy(update=scale)
-        return TableInput(features=tuple(features), clamp=columns.clamp, ignored=ignored)
+        taken = {feature.name for feature in features if isinstance(feature, TextFeature)}
+        tensor = "columns" if "features" in taken else "features"
+        return TableInput(tensor=tensor, features=tuple(features), clamp=columns.clamp, ignored=ignored)
 
 
 def _number(name: str, column: NDArray[np.float64]) -> Feature:
@@ -167,6 +179,17 @@ def _date(name: str, column: NDArray[np.float64]) -> DateFeature:
         may_be_missing=len(known) < len(column),
         missing_ratio=1 - len(known) / len(column),
         example=date_of(float(np.quantile(known, 0.5, method="nearest")), times=times),
+    )
+
+
+def _text(name: str, tokens: NDArray[np.float64], texts: TextInput) -> TextFeature:
+    return TextFeature(
+        **texts.model_dump(),
+        name=name,
+        shortest=int(np.nanmin(tokens)),
+        longest=int(np.nanmax(tokens)),
+        may_be_missing=bool(np.isnan(tokens).any()),
+        missing_ratio=float(np.isnan(tokens).mean()),
     )
 
 

@@ -35,7 +35,7 @@ def look_for_trouble(plan: TablePlan, rows: NDArray[np.float64]) -> tuple[Findin
 
     Args:
         plan: of the table.
-        rows: [N, F], of all its rows, as the graph takes them.
+        rows: [N, F], of all its rows, as clients send them; behind the features a text's tokens.
     """
     return (*_unused(plan), *_duplicates(plan, rows), *_leaks(plan, rows), *_outliers(plan))
 
@@ -86,7 +86,7 @@ def _leaks(plan: TablePlan, rows: NDArray[np.float64]) -> list[Finding]:
     )
     error = float(np.var(codes)) if regression else 1 - np.bincount(codes).max() / len(codes)
     found = []
-    for column, values in zip(plan.used, rows[some].T, strict=True):
+    for column, values in zip(plan.used, rows[some, : len(plan.used)].T, strict=True):
         told = cross_val_predict(tree, values[:, None], codes, cv=2 if regression else _folds(codes))
         left = float(np.mean((told - codes) ** 2)) if regression else float(np.mean(told != codes))
         if error > 0 and 1 - left / error >= _TELLS_ALL:

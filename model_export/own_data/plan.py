@@ -81,6 +81,12 @@ def plan_table(frame: pd.DataFrame, target: str, options: TableOptions, seed: in
     used = [column for column in columns if column.used]
     if not used:
         raise DataError("no column is left to learn from: say of one what it is (type COLUMN=KIND)")
+    texts = [column.name for column in used if column.kind == "text"]
+    if len(texts) > 1:
+        raise DataError(
+            f"columns {', '.join(map(repr, texts))} hold texts, and of a table one is learned from: put them together "
+            "into one column, or drop all but one"
+        )
     # Of all rows, so that a wrong value is named by its row in the file.
     values = {column.name: values_of(column.name, table[column.name], cast("Kind", column.kind)) for column in used}
     parts = _split(table.iloc[labelled], planned, options, seed)

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from model_export.chainzrule import Network, in_words
-from model_export.errors import DataError
 from model_export.export import Data, Labelled, RegressionData, export, export_regression
 from model_export.graph.publication import ModelCard
 from model_export.graph.regression.calibration import Measured, Target
@@ -24,6 +23,7 @@ from model_export.own_data.findings import Finding, look_for_trouble
 from model_export.own_data.memory import COLUMNS_FACTOR, check_fits
 from model_export.own_data.options import TableOptions
 from model_export.own_data.plan import TablePlan, plan_table
+from model_export.own_data.text_column import TextColumn, embed_column
 from model_export.training import ChainzRuleClassifier, ChainzRuleOrdinalClassifier, ChainzRuleRegressor
 from model_export.training.expansion import TableStandardiser
 from service.inputs import TableInput
@@ -31,6 +31,9 @@ from service.manifest import Training
 
 _SMALLEST_SPREAD = 1e-6
 """A column that varies less, relative to its size, is as good as constant: times of one hour, in binary fractions."""
+
+_EMBEDDED = {"curvature": 0.1, "dreg": 10**-1.5}
+"""Embeddings have no sharp features: the start that did best on the validation sentences of SST-5."""
 
 _STEPS_AN_EPOCH = 200
 _BATCHES = (32, 1024)
@@ -44,9 +47,10 @@ class TrainedTable:
         plan: the inferred kinds of columns, the task and the splits.
         encoder: from values to rows, fitted to the training rows.
         estimator: fitted to the training rows as the encoder expands them.
-        rows: of the whole table [N, F], as clients' rows reach the graph.
+        rows: of the whole table [N, F], as clients' rows reach the graph; behind the features a text's embedding.
         findings: what looks suspicious.
         seed: of the split, the start and the order of the rows.
+        text: the text among the columns, if there is one.
     """
 
     plan: TablePlan
@@ -55,6 +59,7 @@ class TrainedTable:
     rows: NDArray[np.float64]
     findings: tuple[Finding, ...]
     seed: int
+    text: TextColumn | None = None
 
     @property
     def network(self) -> Network:
@@ -117,6 +122,7 @@ class TrainedTable:
             "version": version,
             "card": card,
             "inputs": self.inputs,
+            "encoder": None if self.text is None else self.text.encoder,
             "activation": in_words(estimator.activation, estimator.degree),
             "training": Training(
                 data=f"{card.data}; split {self.plan.parts.how}",
@@ -138,6 +144,7 @@ def train_table(
     *,
     options: TableOptions | None = None,
     estimator: Any = None,
+    encoder: Path | None = None,
     seed: int = 0,
     progress: bool = False,
 ) -> TrainedTable:
@@ -148,31 +155,39 @@ def train_table(
         target: the column of labels.
         options: what is not to be found out of the table.
         estimator: an unfitted one to be used in the place of the usual one for the task.
+        encoder: a local folder of an encoder for a text, see `load_encoder`; the usual one unless given.
         seed: of the split, the start and the order of the rows.
         progress: draw a progress bar.
 
     Raises:
         DataError: naming the column or row that nothing can be learned from, and what to do; or if training diverges.
+        EncoderError: if the folder does not hold an encoder that can be exported.
+        DataNotFoundError: if there is a text, and the usual encoder's package is not installed.
     """
     plan = plan_table(frame, target, options or TableOptions(), seed)
-    return train_plan(plan, estimator=estimator, seed=seed, progress=progress)
+    return train_plan(plan, estimator=estimator, encoder=encoder, seed=seed, progress=progress)
 
 
-def train_plan(plan: TablePlan, *, estimator: Any = None, seed: int = 0, progress: bool = False) -> TrainedTable:
+def train_plan(
+    plan: TablePlan, *, estimator: Any = None, encoder: Path | None = None, seed: int = 0, progress: bool = False
+) -> TrainedTable:
     """Return a network fitted to a table whose plan was looked at; see `train_table`."""
-    if any(column.kind == "text" for column in plan.used):
-        raise DataError("texts are learned from alone: drop the other columns, or the texts")
+    text = embed_column(plan, encoder, progress=progress)
+    if text is not None:
+        plan = plan._replace(values=plan.values | {text.name: text.lengths})
     parts = plan.parts
-    encoder = TableEncoder.fit(plan.used, plan.at(parts.training))
-    rows = encoder.rows(plan.values)
-    width = len(encoder.expansion().owners)
+    columns_of = TableEncoder.fit(plan.used, plan.at(parts.training), text and text.input)
+    rows = sent = columns_of.rows(plan.values)
+    if text is not None:
+        rows, sent = (np.concatenate([rows, behind], axis=1) for behind in (text.embeddings, text.tokens))
+    width = len(columns_of.expansion().owners)
     check_fits("the table with a column for each common category", 8.0 * rows.shape[0] * width, COLUMNS_FACTOR)
-    columns = _settled(encoder.expand(rows[parts.training]))
-    fitted = clone(estimator) if estimator is not None else usual_estimator(plan, len(columns))
+    columns = _settled(columns_of.expand(rows[parts.training]))
+    fitted = usual_estimator(plan, len(columns), texts=text is not None) if estimator is None else clone(estimator)
     fitted.set_params(random_state=seed, progress=progress)
     with _one_thread():
         fitted.fit(columns, plan.target.codes[parts.training])
-    return TrainedTable(plan, encoder, fitted, rows, look_for_trouble(plan, rows), seed)
+    return TrainedTable(plan, columns_of, fitted, rows, look_for_trouble(plan, sent), seed, text)
 
 
 @contextmanager
@@ -186,18 +201,19 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def usual_estimator(plan: TablePlan, rows: int) -> Any:
-    """Return an unfitted estimator for a plan with so many training rows."""
+def usual_estimator(plan: TablePlan, rows: int, *, texts: bool = False) -> Any:
+    """Return an unfitted estimator for a plan with so many training rows, the embeddings of texts among them or not."""
     smallest, largest = _BATCHES
     batch = int(np.clip(2 ** round(np.log2(max(rows / _STEPS_AN_EPOCH, 1))), smallest, largest))
+    settings: dict[str, Any] = {"batch_size": batch, **(_EMBEDDED if texts else {})}
     match plan.target.task:
         case "regression":
-            return ChainzRuleRegressor(batch_size=batch)
+            return ChainzRuleRegressor(**settings)
         case "ordinal":
-            return ChainzRuleOrdinalClassifier(batch_size=batch)
+            return ChainzRuleOrdinalClassifier(**settings)
         case _:
             # Not weighted by class, however rare one is: tests/benchmarks/rare_classes.py has what that costs.
-            return ChainzRuleClassifier(batch_size=batch)
+            return ChainzRuleClassifier(**settings)
 
 
 def _settled(columns: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from model_export.text.graph import EncoderGraph
 from model_export.text.progress import steps
 from service.inference.feeds import TextFeed
+from service.inference.rows import tokens_or_none
 from service.inference.tokenizer import END, TextTokenizer
 
 Tokens = NDArray[np.int32]
@@ -32,6 +33,11 @@ _TEXTS_AT_A_TIME = 256
 def tokenize(texts: Sequence[str], encoder: EncoderGraph) -> Tokens:
     """Return the tokens of `texts` as the service would make them for this encoder."""
     return _feed(encoder).tokenizer.encode(texts).rows
+
+
+def tokenize_known(texts: Sequence[str | None], encoder: EncoderGraph) -> Tokens:
+    """Return the same of texts of which some may be missing, as `tokens_or_none` does: a row of −1 alone each."""
+    return tokens_or_none(texts, _feed(encoder).tokenizer).rows
 
 
 def lengths_of(tokens: Tokens) -> NDArray[np.int64]:

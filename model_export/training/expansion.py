@@ -1,4 +1,4 @@
-"""A table's categories and dates as columns of numbers, inside the network's graph."""
+"""A table's categories, dates and text as columns of numbers, inside the network's graph."""
 
 from math import pi
 from typing import NamedTuple, cast
@@ -38,12 +38,19 @@ class Range(NamedTuple):
     highest: float
 
 
+class Embedded(NamedTuple):
+    """A text, whose embedding stands behind the features of a row."""
+
+    feature: int
+    dimensions: int
+
+
 class Expansion(nn.Module):
     """Rows of a table [N, F], as `TableInput` has them, as columns of numbers [N, n]; NaN where one is not known.
 
     First the numbers, then an indicator for each category that is common enough, one for all others and one for
     missing ones where there are any, then of each date the days, and sine and cosine of the time of the year, of the
-    week and, where times of day count, of the day.
+    week and, where times of day count, of the day; last the embedding of a text, which is the rows' [N, F + D].
 
     Args:
         features: F.
@@ -51,6 +58,7 @@ class Expansion(nn.Module):
         indicators: of the categories.
         dates: each held within its range, where float32 tells days apart.
         times: which of the dates have times of day.
+        text: whose embedding is not known where its feature is NaN.
     """
 
     numbers: Tensor
@@ -64,10 +72,17 @@ class Expansion(nn.Module):
     timed: Tensor
 
     def __init__(
-        self, features: int, numbers: list[Range], indicators: list[Indicator], dates: list[Range], times: list[bool]
+        self,
+        features: int,
+        numbers: list[Range],
+        indicators: list[Indicator],
+        dates: list[Range],
+        times: list[bool],
+        text: Embedded | None = None,
     ) -> None:
         super().__init__()
         self.features = features
+        self.text = text
         self._keep("numbers", "number_bounds", numbers)
         self._keep("dates", "date_bounds", dates)
         self._keep("sources", "code_bounds", [Range(*indicator[:3]) for indicator in indicators])
@@ -86,10 +101,18 @@ class Expansion(nn.Module):
     def owners(self) -> Tensor:
         """The feature that each column is made of, [n]."""
         each = self.dates
-        return torch.cat([self.numbers, self.sources, *[each] * 5, *[each[self.timed]] * 2 * (len(self.timed) > 0)])
+        parts = [self.numbers, self.sources, *[each] * 5, *[each[self.timed]] * 2 * (len(self.timed) > 0)]
+        if self.text is not None:
+            parts.append(torch.full((self.text.dimensions,), self.text.feature))
+        return torch.cat(parts)
+
+    @property
+    def width(self) -> int:
+        """What a row holds: its features, and a text's embedding."""
+        return self.features + (0 if self.text is None else self.text.dimensions)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the columns [N, n] of rows x [N, F]."""
+        """Return the columns [N, n] of rows x [N, F], or [N, F + D] with a text's embedding."""
         parts = []
         if len(self.numbers):
             parts.append(_within(x[:, self.numbers], self.number_bounds))
@@ -102,6 +125,9 @@ class Expansion(nn.Module):
             parts += [days, *_wave(days, _YEAR), *_wave(torch.floor(days), _WEEK)]
             if len(self.timed):
                 parts += _wave(days[:, self.timed], 1.0)
+        if self.text is not None:
+            missing = torch.isnan(x[:, self.text.feature : self.text.feature + 1])
+            parts.append(torch.where(missing, torch.nan, x[:, self.features :]))
         return torch.cat(parts, 1)
 
 
@@ -143,11 +169,11 @@ class TableStandardiser(InputStandardiser):
         self.blocks[:numbers] = 0
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the standardised columns [N, n] of rows x [N, F]."""
+        """Return the standardised columns [N, n] of rows x, as the expansion takes them."""
         return cast("Tensor", self.columns(self.expansion(x)))
 
     def gradient(self, gradient: Tensor) -> Tensor:
-        """Return a gradient by columns [N, n] by features [N, F]: of categories and dates its norm over their columns.
+        """Return a gradient by columns [N, n] by features [N, F]: of all but numbers its norm over their columns.
 
         So the norm of the whole stays what it was.
         """
@@ -155,17 +181,17 @@ class TableStandardiser(InputStandardiser):
 
     def example(self, rows: int) -> Tensor:
         """Return rows of zeros: the commonest categories, the first of January 1970."""
-        return torch.zeros(rows, self.expansion.features)
+        return torch.zeros(rows, self.expansion.width)
 
     def unseen(self, x: Tensor) -> Tensor | None:
         """Return which rows [N] have a category that training did not have."""
         return (x[:, self.categorical] == UNSEEN).any(1) if len(self.categorical) else None
 
     def rows(self, standard: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return raw rows [N, F] that are about so many deviations from the middle; NaN stays.
+        """Return raw rows that are about so many deviations from the middle; NaN stays.
 
-        Of numbers and dates that is meant literally. A category is the one that so many deviations fall on when the
-        six around the middle are shared out among all, and unseen beyond.
+        Of numbers, dates and embeddings that is meant literally. A category is the one that so many deviations fall on
+        when the six around the middle are shared out among all, and unseen beyond.
         """
         rows = standard.copy()
         width = len(self.expansion.numbers)
@@ -176,6 +202,9 @@ class TableStandardiser(InputStandardiser):
             (self.expansion.dates, self.expansion.origins.numpy(), first_date + np.arange(len(self.expansion.dates))),
         ):
             rows[:, index] = origin + mean[column] + deviation[column] * standard[:, index]
+        if (text := self.expansion.text) is not None:
+            last = slice(-text.dimensions, None)
+            rows[:, last] = mean[last] + deviation[last] * standard[:, last]
         for feature in self.categorical.tolist():
             categories = self.expansion.code_bounds[1, self.expansion.sources == feature].max().item() + 1
             codes = np.floor((standard[:, feature] + 3) / 6 * categories)

@@ -1,6 +1,6 @@
 """What a graph is fed with: how rows of each kind become its inputs, and what they cost."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from service.errors import InvalidModelError
 from service.inference.tokenizer import END, TextTokenizer
-from service.inputs import ImageInput, TableInput, TextInput
+from service.inputs import EncodedText, ImageInput, TableInput, TextFeature, TextInput
 from service.manifest import TOKENIZER_FILE, Manifest
 from service.version_folder import read_file
 
 Rows = NDArray[Any]
 """A request's rows, one array whatever they are, so that they can be counted, put together and cut: tables float32
 [N, features], NaN where a value is missing; texts int32 [N, max_tokens], -1 behind a text's end; images uint8
-[N, height, width, channels]."""
+[N, height, width, channels]. A table with a text: float32 [N, features + max_tokens], the text's tokens behind."""
 
 Signature = dict[str, tuple[str, tuple[int | None, ...]]]
 """Datatype and shape of tensors by name, their batch left out; None where a dimension is dynamic."""
@@ -87,7 +87,7 @@ class TextFeed:
         ValueError: if the tokenizer finds no token in the manifest's example.
     """
 
-    def __init__(self, text: TextInput, tokenizer: TextTokenizer) -> None:
+    def __init__(self, text: EncodedText, tokenizer: TextTokenizer) -> None:
         self.signature: Signature = {text.ids: ("INT64", (None,)), text.mask: ("INT64", (None,))}
         self.tokenizer = tokenizer
         self._text = text
@@ -99,15 +99,27 @@ class TextFeed:
 
     def run(self, session: onnxruntime.InferenceSession, outputs: Sequence[str], rows: Rows) -> list[NDArray[Any]]:
         """Return the graph's outputs, texts of similar length run together and each of a run padded to its longest."""
-        lengths = np.count_nonzero(rows != END, axis=1)
+        return self._run(session, outputs, rows, {})
+
+    def _run(
+        self,
+        session: onnxruntime.InferenceSession,
+        outputs: Sequence[str],
+        tokens: Rows,
+        beside: Mapping[str, NDArray[Any]],
+    ) -> list[NDArray[Any]]:
+        """Return the graph's outputs for texts [N, most tokens] and what it takes of each row besides, [N, ...]."""
+        lengths = np.count_nonzero(tokens != END, axis=1)
         order = np.argsort(lengths, kind="stable")
         found = []
         for start, end in _pieces(lengths[order].tolist()):
-            piece = rows[order[start:end], : lengths[order[end - 1]]]
+            rows = order[start:end]
+            # A missing text has no tokens, and a graph may take no text of none: padding stands for it.
+            piece = tokens[rows, : max(lengths[rows[-1]], 1)]
             mask = piece != END
             ids = np.where(mask, piece, self._text.padding)
             inputs = {self._text.ids: ids.astype(np.int64), self._text.mask: mask.astype(np.int64)}
-            found.append(session.run(outputs, inputs))
+            found.append(session.run(outputs, inputs | {name: values[rows] for name, values in beside.items()}))
         back = np.argsort(order)
         return [np.concatenate(values)[back] for values in zip(*found, strict=True)]
 
@@ -123,6 +135,38 @@ class TextFeed:
         longest = np.resize(usual, self._text.max_tokens)
         longest[-2:] = self.tokenizer.largest, self._text.padding
         return usual[None, : -(-self._text.max_tokens // 2)], longest[None]
+
+
+class TableTextFeed(TextFeed):
+    """Rows of a table with a text, whose tokens stand behind the other columns and are most of what a row costs.
+
+    They are float32 there, which tells whole numbers apart up to 16 million: more than any tokenizer has.
+
+    Args:
+        table: what the manifest says of the input.
+        text: the text in it.
+        tokenizer: makes its tokens.
+
+    Raises:
+        ValueError: as `TextFeed` does.
+    """
+
+    def __init__(self, table: TableInput, text: TextFeature, tokenizer: TextTokenizer) -> None:
+        super().__init__(text, tokenizer)
+        self.signature |= {table.tensor: ("FP32", (len(table.features),))}
+        self._table = table
+        usual = _usual(table)[None]
+        few, many = self.examples
+        self.examples = np.append(usual, few.astype(np.float32), 1), np.append(usual, many.astype(np.float32), 1)
+
+    def units(self, rows: Rows) -> int:
+        """Return the number of tokens, and one for each row."""
+        return super().units(rows[:, len(self._table.features) :]) + len(rows)
+
+    def run(self, session: onnxruntime.InferenceSession, outputs: Sequence[str], rows: Rows) -> list[NDArray[Any]]:
+        """Return the graph's outputs, as those of texts alone are made."""
+        width = len(self._table.features)
+        return self._run(session, outputs, rows[:, width:], {self._table.tensor: rows[:, :width]})
 
 
 def _pieces(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -145,17 +189,31 @@ def make_feed(folder: Path, manifest: Manifest) -> Feed:
         InvalidModelError: if a file that it needs is missing or wrong.
     """
     match manifest.input:
-        case TableInput() as table:
-            usual = np.array([feature.usual for feature in table.features], dtype=np.float32)
-            return _ArrayFeed(table.tensor, "FP32", usual)
         case ImageInput() as image:
             means = np.array([channel.mean for channel in image.channels]).round().clip(0, 255).astype(np.uint8)
             return _ArrayFeed(image.tensor, "UINT8", np.tile(means, (image.height, image.width, 1)))
         case TextInput() as text:
-            if TOKENIZER_FILE not in manifest.files:
-                raise InvalidModelError(folder, f"its manifest lists no {TOKENIZER_FILE}")
-            content = read_file(folder, manifest, TOKENIZER_FILE)
-            try:
-                return TextFeed(text, TextTokenizer(content, text))
-            except ValueError as error:
-                raise InvalidModelError(folder, f"{TOKENIZER_FILE} cannot be used: {error}") from error
+            return _with_tokenizer(folder, manifest, text, lambda tokenizer: TextFeed(text, tokenizer))
+        case TableInput() as table:
+            beside = table.text
+            if beside is None:
+                return _ArrayFeed(table.tensor, "FP32", _usual(table))
+            return _with_tokenizer(folder, manifest, beside, lambda tokenizer: TableTextFeed(table, beside, tokenizer))
+
+
+def _with_tokenizer(
+    folder: Path, manifest: Manifest, text: EncodedText, make: Callable[[TextTokenizer], TextFeed]
+) -> TextFeed:
+    """Return the feed that is made of a folder's tokenizer."""
+    if TOKENIZER_FILE not in manifest.files:
+        raise InvalidModelError(folder, f"its manifest lists no {TOKENIZER_FILE}")
+    content = read_file(folder, manifest, TOKENIZER_FILE)
+    try:
+        return make(TextTokenizer(content, text))
+    except ValueError as error:
+        raise InvalidModelError(folder, f"{TOKENIZER_FILE} cannot be used: {error}") from error
+
+
+def _usual(table: TableInput) -> NDArray[np.float32]:
+    """Return a usual row [features] of a table."""
+    return np.array([feature.usual for feature in table.features], dtype=np.float32)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from service.errors import EmptyBatchError, EmptyTextError, NonFiniteValueError, TooManyRowsError, WrongTypeError
 from service.features import UNSEEN
-from service.inference.tokenizer import TextTokenizer, Tokens
-from service.inputs import CategoricalFeature, Feature, TableInput
+from service.inference.tokenizer import END, TextTokenizer, Tokens
+from service.inputs import CategoricalFeature, TableInput, TextFeature
 
 
 class RowLimits(NamedTuple):
@@ -48,7 +48,8 @@ def check_values(rows: NDArray[np.float32], table: TableInput) -> None:
             if np.isnan(rows[row, column])
             else f"{name} of row {row} is infinite, or too large for a 32-bit float"
         )
-        wanted = "a finite number" if isinstance(table.features[column], Feature) else "a value"
+        kind = table.features[column].kind
+        wanted = {"number": "a finite number", "text": "a text with something to read"}.get(kind, "a value")
         raise NonFiniteValueError(f"{what}: send {wanted}", row=int(row), field=name)
 
 
@@ -72,6 +73,46 @@ def check_codes(rows: NDArray[np.float32], table: TableInput) -> None:
                 row=row,
                 field=feature.name,
             )
+
+
+class TextRows(NamedTuple):
+    """Rows of a table with a text, whole."""
+
+    rows: NDArray[np.float32]
+    """[N, features + max_tokens]: behind the features the tokens of each row's text, `END` alone of a missing one"""
+    truncated: NDArray[np.bool_]
+    """[N]: whether the text had more tokens"""
+
+
+def add_texts(
+    rows: NDArray[np.float32], texts: Sequence[str | None], table: TableInput, tokenizer: TextTokenizer
+) -> TextRows:
+    """Return rows with their texts' tokens, every value checked.
+
+    Args:
+        rows: [N, features], the text's own column of any values.
+        texts: one a row, see `tokens_or_none`.
+        table: what the model takes, with a text.
+        tokenizer: the model's.
+
+    Raises:
+        NonFiniteValueError: as `check_values` does.
+    """
+    tokens = tokens_or_none(texts, tokenizer)
+    [column] = (index for index, feature in enumerate(table.features) if isinstance(feature, TextFeature))
+    rows[:, column] = np.where(tokens.known, np.count_nonzero(tokens.rows != END, axis=1), np.nan)
+    check_values(rows, table)
+    return TextRows(np.concatenate([rows, tokens.rows], axis=1, dtype=np.float32), tokens.truncated)
+
+
+def tokens_or_none(texts: Sequence[str | None], tokenizer: TextTokenizer) -> Tokens:
+    """Return the tokens of texts, some of which may be missing: they have none, not even special ones.
+
+    A text with nothing in it, blank or without a character that is text, is missing like None.
+    """
+    tokens = tokenizer.encode([text or "" for text in texts])
+    known = tokens.known & np.array([text is not None and not text.isspace() for text in texts], np.bool_)
+    return Tokens(np.where(known[:, None], tokens.rows, END), tokens.truncated & known, known)
 
 
 def tokens_of(texts: Sequence[str], tokenizer: TextTokenizer, field: str | None = None) -> Tokens:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.inputs import TextInput
+from service.inputs import EncodedText
 
 if TYPE_CHECKING:
     import tokenizers
@@ -60,7 +60,7 @@ class TextTokenizer:
         ValueError: if the content is no tokenizer, or not one for this input.
     """
 
-    def __init__(self, content: bytes, text: TextInput) -> None:
+    def __init__(self, content: bytes, text: EncodedText) -> None:
         import tokenizers  # noqa: PLC0415 - 3 MB that a service without texts can do without
 
         with _explained("it is no tokenizer"):

@@ -61,18 +61,20 @@ class ModelMetrics:
         self.count_held()
         self.taken = taken
         self._features: FeatureTally | None = None
+        # Images, tokens and sensitivities are large, and nothing is counted of them.
+        self._counted: slice | tuple[slice, slice] | None = slice(0)
         if isinstance(taken, TableInput):
             self._features = self._metrics.features.labels(*self._labels, table=taken)
+            self._counted = None if taken.text is None else (slice(None), slice(len(taken.features)))
 
     def record(self, rows: NDArray[Any], scores: Scores) -> None:
         """Count what was run, by itself where it is much, else together with others, before anyone can see it.
 
         Args:
-            rows: as they were sent; of a table [N, features], NaN where a value is missing.
+            rows: as they were run, see `service.inference.feeds.Rows`.
             scores: their scores.
         """
-        # Images and sensitivities are large, and nothing is counted of them.
-        kept = rows if self._features is not None else rows[:0].copy()
+        kept = rows if self._counted is None else rows[self._counted].copy()
         self._held.append((kept, {name: scores[name] for name in _COUNTED}))
         self._held_rows += len(rows)
         if self._held_rows >= _MOST_HELD:

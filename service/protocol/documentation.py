@@ -21,7 +21,7 @@ _INSTANCE = {
             "type": "object",
             "additionalProperties": _VALUE,
             "description": "of a table: every feature by name, null where its value is unknown; categories are texts, "
-            "dates texts in ISO 8601",
+            "dates texts in ISO 8601, and a text is one",
         },
         {"type": "array", "items": _VALUE, "description": "of a table: the features in the model's order"},
         {

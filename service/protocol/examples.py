@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.inputs import ImageInput, TableInput, TextInput
+from service.inputs import ImageInput, TableInput, TextFeature, TextInput
 from service.manifest import Manifest
 from service.protocol.text_tensors import TEXT_TENSOR
 
@@ -38,8 +38,11 @@ def example_tensors(manifest: Manifest) -> dict[str, Any] | None:
     """Return an infer body of one usual row, None where it would be too long to be shown."""
     match manifest.input:
         case TableInput() as table:
-            row = [feature.usual for feature in table.features]
-            return _tensors(table.tensor, [1, len(row)], "FP32", row)
+            row = [feature.usual for feature in table.features if not isinstance(feature, TextFeature)]
+            body = _tensors(table.tensor, [1, len(row)], "FP32", row)
+            if table.text is not None:
+                body["inputs"] += _tensors(table.text.name, [1], "BYTES", [table.text.example])["inputs"]
+            return body
         case TextInput() as text:
             return _tensors(TEXT_TENSOR, [1], "BYTES", [text.example])
         case ImageInput() as image:

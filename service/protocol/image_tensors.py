@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Final
 
 import msgspec
@@ -35,16 +36,17 @@ class ImageTensor:
     heavy: ClassVar = True
 
     def __init__(self, image: ImageInput, limits: RowLimits) -> None:
-        self.name = image.tensor
+        self.names = (image.tensor,)
         self._image = image
         self._limits = limits
 
-    def read(self, tensor: RequestTensor, binary: memoryview) -> Taken:
+    def read(self, tensors: Sequence[RequestTensor], binary: memoryview) -> Taken:
         """Return the rows [N, height, width, channels] of a tensor.
 
         Raises:
             ServiceError: if its datatype, shape or data is wrong.
         """
+        [tensor] = tensors
         image = self._image
         shape = list(image.gradient_shape)
         if tensor.datatype != "UINT8":
@@ -73,12 +75,12 @@ class ImageTensor:
         size = int(np.prod(shape))
         if len(binary) % size:
             raise WrongTypeError(
-                f"the body has {len(binary)} bytes, and an image of {self.name} takes {size}", field=self.name
+                f"the body has {len(binary)} bytes, and an image of {self._image.tensor} takes {size}",
+                field=self._image.tensor,
             )
         parameters: dict[str, str | int | float | bool] = {"binary_data_size": len(binary)}
-        return self.read(
-            RequestTensor(self.name, [len(binary) // size, *shape], "UINT8", parameters=parameters), binary
-        )
+        tensor = RequestTensor(self._image.tensor, [len(binary) // size, *shape], "UINT8", parameters=parameters)
+        return self.read([tensor], binary)
 
 
 def _from_json(tensor: RequestTensor, data: bytes) -> NDArray[np.uint8]:

@@ -97,8 +97,12 @@ class TableReader:
                 raise next(self._faults(row, value))
         with np.errstate(over="ignore"):
             rows = self._rows(values)
+        return self._asked(rows, values, read_sensitivity(asked.parameters, otherwise=True))
+
+    def _asked(self, rows: NDArray[np.float32], _values: list[Any], sensitivity: bool) -> Asked:
+        """Return what is asked of rows [N, features], once they are checked."""
         check_values(rows, self._table)
-        return Asked(rows, read_sensitivity(asked.parameters, otherwise=True))
+        return Asked(rows, sensitivity)
 
     def _rows(self, values: list[Any]) -> NDArray[np.float32]:
         """Return rows [N, features] of decoded ones."""

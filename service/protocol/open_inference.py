@@ -14,7 +14,7 @@ from service.core import Core
 from service.inference.model import Model
 from service.inference.repository import Repository
 from service.inference.rows import RowLimits
-from service.inputs import CategoricalFeature, DateFeature, ImageInput, Input, TableInput, TextInput
+from service.inputs import CategoricalFeature, DateFeature, ImageInput, Input, TableInput, TextFeature, TextInput
 from service.manifest import Manifest, output_shape, outputs_of
 from service.protocol.model_handler import ModelHandler, Prepared
 from service.protocol.open_inference_schemas import (
@@ -88,8 +88,8 @@ def open_inference_router(core: Core, answer: ModelHandler) -> APIRouter:
 
     @router.get("/models/{name}", openapi_extra={"responses": MODEL_METADATA})
     async def model_metadata(name: str) -> dict[str, Any]:
-        """Describe the newest version of a model: its tensors and what they mean."""
-        return _metadata(repository, repository.get(name))
+        """Describe a model: its tensors and what they mean; of the newest version, or the one before a canary."""
+        return _metadata(repository, core.canary.described(name))
 
     @router.get("/models/{name}/versions/{version}", openapi_extra={"responses": MODEL_METADATA})
     async def version_metadata(name: str, version: str) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def open_inference_router(core: Core, answer: ModelHandler) -> APIRouter:
 
     @router.post("/models/{name}/infer", openapi_extra=INFER)
     async def infer(request: Request, name: str) -> Response:
-        """Score rows with the newest version of a model."""
+        """Score rows with a model, its newest version unless a canary shares the requests."""
         return await answer(request.scope, request.receive, name)
 
     @router.post("/models/{name}/versions/{version}/infer", openapi_extra=INFER)
@@ -125,7 +125,7 @@ def _metadata(repository: Repository, model: Model) -> dict[str, Any]:
         "name": manifest.name,
         "versions": [str(version) for version in repository.versions(manifest.name)],
         "platform": PLATFORM,
-        "inputs": [_input(manifest.input)],
+        "inputs": _inputs(manifest.input),
         "outputs": [
             {"name": output.name, "datatype": output.datatype, "shape": [-1, *output_shape(output, manifest)]}
             for output in outputs_of(manifest)
@@ -134,14 +134,16 @@ def _metadata(repository: Repository, model: Model) -> dict[str, Any]:
     }
 
 
-def _input(taken: Input) -> dict[str, Any]:
+def _inputs(taken: Input) -> list[dict[str, Any]]:
     match taken:
         case TableInput():
-            return {"name": taken.tensor, "datatype": "FP32", "shape": [-1, len(taken.features)]}
+            texts = [feature.name for feature in taken.features if isinstance(feature, TextFeature)]
+            numbers = {"name": taken.tensor, "datatype": "FP32", "shape": [-1, len(taken.features) - len(texts)]}
+            return [numbers, *({"name": name, "datatype": "BYTES", "shape": [-1]} for name in texts)]
         case TextInput():
-            return {"name": TEXT_TENSOR, "datatype": "BYTES", "shape": [-1]}
+            return [{"name": TEXT_TENSOR, "datatype": "BYTES", "shape": [-1]}]
         case ImageInput():
-            return {"name": taken.tensor, "datatype": "UINT8", "shape": [-1, *taken.gradient_shape]}
+            return [{"name": taken.tensor, "datatype": "UINT8", "shape": [-1, *taken.gradient_shape]}]
 
 
 def _properties(manifest: Manifest) -> dict[str, str]:
@@ -170,6 +172,8 @@ def _properties(manifest: Manifest) -> dict[str, str]:
                 properties["categories"] = json.dumps(categories)
             if dates := [feature.name for feature in table.features if isinstance(feature, DateFeature)]:
                 properties["days_since_1970"] = json.dumps(dates)
+            if table.text is not None:
+                properties["text"] = table.text.name
         case TextInput() | ImageInput() as other:
             properties["with_respect_to"] = WITH_RESPECT_TO[other.kind]
     return properties

@@ -78,7 +78,7 @@ INFER: dict[str, Any] = {
             "in": "header",
             "required": False,
             "description": "bytes of the body that are JSON, where binary data follow it; 0 where the body is the "
-            "input's FP32 numbers, UINT8 pixels or one text and nothing else, which is answered in binary",
+            "only input's FP32 numbers, UINT8 pixels or one text and nothing else, which is answered in binary",
             **_LENGTH,
         }
     ],
@@ -116,7 +116,7 @@ MODEL_METADATA = json_answer(
                 "additionalProperties": {"type": "string"},
                 "description": "the model in words, its task (classification or ordinal) and, as JSON lists, its "
                 "classes, which label and probabilities count, and a table's features, which the input and sensitivity "
-                "count; of other models what the signals are with_respect_to",
+                "count, but for its text, an input of its own; of other models what the signals are with_respect_to",
             },
         }
     ),

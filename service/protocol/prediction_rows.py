@@ -12,7 +12,7 @@ from service.features import UNSEEN
 from service.inference.advice import ADVICE, Adviser
 from service.inference.feeds import Rows
 from service.inference.model import Scores
-from service.inputs import CategoricalFeature, TableInput, TextInput
+from service.inputs import CategoricalFeature, TableInput, text_of
 from service.manifest import EXPECTED_LEVEL, Manifest
 from service.regression import Regression
 
@@ -66,7 +66,7 @@ class PredictionRows:
             scores: of the rows.
             strange: which of them are out of distribution.
             sent: the rows themselves.
-            truncated: which of the texts were cut; of a model of texts only.
+            truncated: which of the texts were cut; None of a model without texts.
         """
         rows = len(scores["reliability"])
         parts = self._blank * rows
@@ -131,7 +131,7 @@ class PredictionRows:
 
         texts, before = self._class() if manifest.regression is None else self._value(manifest.regression)
         score = b',"reliability":{"score":'
-        if isinstance(manifest.input, TextInput):
+        if text_of(manifest.input) is not None:
             texts.append(_Choice("truncated", tuple(before + b',"truncated":' + cut + score for cut in _BOOLEANS)))
         else:
             texts.append(before + score)

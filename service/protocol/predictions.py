@@ -9,7 +9,7 @@ import orjson
 from numpy.typing import NDArray
 
 from service.inference.jobs import Scored
-from service.inputs import TableInput, TextInput
+from service.inputs import TableInput, text_of
 from service.manifest import Manifest
 from service.protocol.prediction_rows import PredictionRows
 
@@ -28,6 +28,7 @@ class PredictionWriter:
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self._head = orjson.dumps({"model_name": manifest.name, "model_version": str(manifest.version)})[:-1]
+        self._texts = text_of(manifest.input) is not None
         self._gradient = prod(manifest.input.gradient_shape)
         """numbers of a row's sensitivity"""
         self._plain, self._full = (PredictionRows(manifest, sensitivity=wanted) for wanted in (False, True))
@@ -51,7 +52,7 @@ class PredictionWriter:
         step = 1 if parts else max(min(_ROWS_A_PIECE, _VALUES_A_PIECE // values), 1)
         rows = self._full if sensitivity and not parts else self._plain
         run, start, stop = scored
-        if len(run.rows) <= step and not parts and not isinstance(taken, TextInput):
+        if len(run.rows) <= step and not parts and not self._texts:
             # Several requests' rows are written together, by the first of them.
             texts = run.texts.get(rows)
             if texts is None:
@@ -60,7 +61,7 @@ class PredictionWriter:
             return
         yield head
         cut = None
-        if isinstance(taken, TextInput):
+        if self._texts:
             cut = np.zeros(stop - start, np.bool_) if altered is None else altered
         for first in range(start, stop, step):
             part = slice(first, min(first + step, stop))

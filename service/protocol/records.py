@@ -1,4 +1,4 @@
-"""The friendly protocol's instances of a table that holds more than numbers: categories and dates, to rows."""
+"""The friendly protocol's instances of a table that holds more than numbers: categories, dates and a text, to rows."""
 
 from collections.abc import Callable, Iterator
 from math import nan
@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.dates import days_of
-from service.errors import ServiceError, WrongTypeError, shown
+from service.errors import MalformedRequestError, ServiceError, WrongTypeError, shown
 from service.features import UNSEEN
-from service.inputs import CategoricalFeature, Column, DateFeature, Feature, TableInput
+from service.inference.rows import add_texts
+from service.inference.tokenizer import TextTokenizer
+from service.inputs import CategoricalFeature, Column, DateFeature, Feature, TableInput, TextFeature
+from service.protocol.half_characters import half_of
 from service.protocol.instances import TableReader, number_faults
-from service.protocol.predict_codec import LONGEST_NAME, kind_of
+from service.protocol.predict_codec import LONGEST_NAME, Asked, kind_of
 
 
 class RecordReader(TableReader):
@@ -47,6 +50,13 @@ class RecordReader(TableReader):
 
     def _value_faults(self, row: int, name: str, value: object) -> Iterator[ServiceError]:
         feature = self._features[name]
+        if half := half_of(value):
+            yield MalformedRequestError(
+                f"{name} of row {row} has {half}, half of a surrogate pair and no character: send both halves, or "
+                "neither",
+                row=row,
+                field=name,
+            )
         if isinstance(feature, Feature):
             yield from number_faults(row, name, value)
             return
@@ -61,6 +71,29 @@ class RecordReader(TableReader):
             )
 
 
+class TextRecordReader(RecordReader):
+    """The same of a table with a text, which is made tokens.
+
+    Args:
+        table: what the model takes.
+        text: the text in it.
+        tokenizer: the model's.
+        max_rows: most rows in one request.
+    """
+
+    heavy: ClassVar = True
+
+    def __init__(self, table: TableInput, text: TextFeature, tokenizer: TextTokenizer, max_rows: int) -> None:
+        super().__init__(table, max_rows)
+        self._column = table.names.index(text.name)
+        self._tokenizer = tokenizer
+
+    def _asked(self, rows: NDArray[np.float32], values: list[Any], sensitivity: bool) -> Asked:
+        texts = [value[self._column] for value in values]
+        whole = add_texts(rows, texts, self._table, self._tokenizer)
+        return Asked(whole.rows, sensitivity, whole.truncated)
+
+
 def _reader_of(feature: Column) -> Callable[[Any], float]:
     """Return what makes a decoded value the number in the tensor; of a wrong one it raises ValueError or TypeError."""
     match feature:
@@ -68,6 +101,8 @@ def _reader_of(feature: Column) -> Callable[[Any], float]:
             return _category_reader(feature)
         case DateFeature():
             return _date
+        case TextFeature():
+            return _text
         case Feature():
             return _number
 
@@ -101,6 +136,12 @@ def _date(value: Any) -> float:
     if not isinstance(value, str):
         raise TypeError("no text")
     return days_of(value.strip()) if value.strip() else nan
+
+
+def _text(value: Any) -> float:
+    if not isinstance(value, str | None):
+        raise TypeError("no text")
+    return nan  # until its tokens are counted
 
 
 def _number(value: Any) -> float:

@@ -1,5 +1,6 @@
 """A table as a tensor of an infer request."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -32,28 +33,18 @@ class TableTensor:
     heavy: ClassVar = False
 
     def __init__(self, table: TableInput, max_rows: int) -> None:
-        self.name = table.tensor
+        self.names = (table.tensor,)
         self._table = table
         self._max_rows = max_rows
 
-    def read(self, tensor: RequestTensor, binary: memoryview) -> Taken:
+    def read(self, tensors: Sequence[RequestTensor], binary: memoryview) -> Taken:
         """Return the rows [N, features] of a tensor; JSON's null and a binary NaN are missing values.
 
         Raises:
             ServiceError: if its datatype, shape or data is wrong.
         """
-        width = len(self._table.features)
-        if tensor.datatype not in NUMBERS:
-            raise WrongTypeError(
-                f"{tensor.name} has datatype {shown(tensor.datatype)!r}: send FP32, or another of {', '.join(NUMBERS)}",
-                field=tensor.name,
-            )
-        if len(tensor.shape) != 2 or tensor.shape[1] != width or tensor.shape[0] < 0:
-            shape = shown(str(tensor.shape[:100]))  # so many are never shown whole
-            raise WrongTypeError(f"{tensor.name} has shape {shape}: send [rows, {width}]", field=tensor.name)
-        check_count(tensor.shape[0], self._max_rows)
-        with np.errstate(over="ignore"):
-            rows = _numbers(tensor, binary).astype(np.float32, copy=False)
+        [tensor] = tensors
+        rows = read_numbers(tensor, binary, len(self._table.features), self._max_rows)
         check_values(rows, self._table)
         check_codes(rows, self._table)
         return Taken(rows)
@@ -64,7 +55,32 @@ class TableTensor:
         Raises:
             ServiceError: if they are no whole rows, or their values are wrong.
         """
-        return self.read(raw_tensor(self.name, len(self._table.features), binary), binary)
+        return self.read([raw_tensor(self._table.tensor, len(self._table.features), binary)], binary)
+
+
+def read_numbers(tensor: RequestTensor, binary: memoryview, width: int, max_rows: int) -> NDArray[np.float32]:
+    """Return the numbers [N, width] of a tensor, whatever they are; JSON's null becomes NaN.
+
+    Args:
+        tensor: its data are its JSON or `binary`.
+        binary: the bytes that are its data, if any are.
+        width: numbers a row.
+        max_rows: most rows in one request.
+
+    Raises:
+        ServiceError: if its datatype, shape or data is wrong.
+    """
+    if tensor.datatype not in NUMBERS:
+        raise WrongTypeError(
+            f"{tensor.name} has datatype {shown(tensor.datatype)!r}: send FP32, or another of {', '.join(NUMBERS)}",
+            field=tensor.name,
+        )
+    if len(tensor.shape) != 2 or tensor.shape[1] != width or tensor.shape[0] < 0:
+        shape = shown(str(tensor.shape[:100]))  # so many are never shown whole
+        raise WrongTypeError(f"{tensor.name} has shape {shape}: send [rows, {width}]", field=tensor.name)
+    check_count(tensor.shape[0], max_rows)
+    with np.errstate(over="ignore"):
+        return _numbers(tensor, binary).astype(np.float32, copy=False)
 
 
 def _numbers(tensor: RequestTensor, binary: memoryview) -> NDArray[Any]:

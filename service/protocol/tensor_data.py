@@ -1,5 +1,6 @@
-"""Where the data of a request's only tensor are, and what becomes of them."""
+"""Where the data of a request's tensors are, and what becomes of them."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -19,21 +20,21 @@ class Taken(NamedTuple):
 
 
 class TensorReader(Protocol):
-    """Reads the input of a model."""
+    """Reads the inputs of a model."""
 
     @property
     def heavy(self) -> bool:
         """Whether a body takes so long to read that the event loop cannot."""
 
     @property
-    def name(self) -> str:
-        """What the input is called."""
+    def names(self) -> tuple[str, ...]:
+        """What the inputs are called."""
 
-    def read(self, tensor: RequestTensor, binary: memoryview) -> Taken:
-        """Return the rows of a tensor whose data are its JSON or `binary`.
+    def read(self, tensors: Sequence[RequestTensor], binary: memoryview) -> Taken:
+        """Return the rows of tensors of these names, in any order, whose data are their JSON or in `binary`.
 
         Raises:
-            ServiceError: if its datatype, shape or data is wrong.
+            ServiceError: if a datatype, shape or data is wrong.
         """
 
     def read_raw(self, binary: memoryview) -> Taken:
@@ -44,8 +45,24 @@ class TensorReader(Protocol):
         """
 
 
+def parts_of(tensors: Sequence[RequestTensor], binary: memoryview) -> list[memoryview]:
+    """Return the bytes of several tensors, which follow the body's JSON in the tensors' order.
+
+    Raises:
+        MalformedRequestError: if some are left over.
+    """
+    parts = []
+    for tensor in tensors:
+        size = tensor.binary_size or 0
+        parts.append(binary[:size])
+        binary = binary[size:]
+    if len(binary):
+        raise MalformedRequestError(f"{len(binary)} bytes follow the JSON that no input's binary_data_size claims")
+    return parts
+
+
 def json_of(tensor: RequestTensor, binary: memoryview) -> bytes | None:
-    """Return the data's JSON, or None where `binary`, all that follows the body's JSON, holds them.
+    """Return the data's JSON, or None where `binary` holds them, which is what follows the body's JSON.
 
     Raises:
         MalformedRequestError: if the data came in both forms or in neither, or something follows that nobody claims.

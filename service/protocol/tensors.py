@@ -11,7 +11,7 @@ from service.errors import MalformedRequestError, UnknownFeatureError, shown
 from service.inference.jobs import Scored
 from service.inference.model import Model, Scores
 from service.inference.rows import RowLimits
-from service.inputs import ImageInput, TableInput, TextInput
+from service.inputs import ImageInput, TableInput, TextInput, text_of
 from service.manifest import outputs_of
 from service.protocol.answer import JSON, OCTETS, Header
 from service.protocol.binary_tensors import LENGTH_HEADER, split_body, to_bytes
@@ -20,6 +20,7 @@ from service.protocol.infer_request import InferRequest, flag, read_request
 from service.protocol.json_tensors import in_pieces, to_json
 from service.protocol.predict_codec import check_sensitivities
 from service.protocol.table_tensors import TableTensor
+from service.protocol.table_text_tensors import TableTextTensors
 from service.protocol.tensor_data import TensorReader
 from service.protocol.text_tensors import TextTensor
 
@@ -94,13 +95,15 @@ class TensorCodec:
         if raw:
             taken = reader.read_raw(binary)
         else:
-            names, name = [tensor.name for tensor in request.inputs], reader.name
-            if names != [name]:
+            names = [tensor.name for tensor in request.inputs]
+            if sorted(names) != sorted(reader.names):
+                number, wanted = ("one", "two")[len(reader.names) - 1], " and ".join(map(repr, reader.names))
                 raise UnknownFeatureError(
-                    f"the inputs are {shown(', '.join(map(repr, names))) or 'none'} and the model takes one, {name!r}",
+                    f"the inputs are {shown(', '.join(map(repr, names))) or 'none'} and the model takes {number}, "
+                    f"{wanted}",
                     field="inputs",
                 )
-            taken = reader.read(request.inputs[0], binary)
+            taken = reader.read(request.inputs, binary)
         if not isinstance(manifest.input, TableInput) and Answered("sensitivity", binary=False) in self._outputs:
             check_sensitivities(len(taken.rows), manifest.input)
         if taken.altered is not None:
@@ -122,9 +125,10 @@ class TensorCodec:
     def _json(self, scores: Scores) -> Iterator[bytes]:
         """Yield the answer's JSON in parts, however small."""
         written = self._tensors.written_head
-        if isinstance(self._tensors.manifest.input, TextInput) or self._id is not None:
+        texts = text_of(self._tensors.manifest.input) is not None
+        if texts or self._id is not None:
             head = dict(self._tensors.head)
-            if isinstance(self._tensors.manifest.input, TextInput):
+            if texts:
                 head["parameters"] = head["parameters"] | {"truncated_rows": self.altered}
             if self._id is not None:
                 head["id"] = self._id
@@ -168,6 +172,8 @@ def _reader(model: Model, limits: RowLimits) -> TensorReader:
     """Return what reads the input that a model takes."""
     match model.manifest.input:
         case TableInput() as table:
+            if table.text is not None:
+                return TableTextTensors(table, table.text, model.tokenizer, limits.rows)
             return TableTensor(table, limits.rows)
         case TextInput():
             return TextTensor(model.tokenizer, limits.rows)

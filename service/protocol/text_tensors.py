@@ -1,5 +1,6 @@
 """Texts as a tensor of an infer request: BYTES, as JSON's strings or each behind its length."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 import msgspec
@@ -30,32 +31,20 @@ class TextTensor:
     """
 
     heavy: ClassVar = True
-    name: ClassVar = TEXT_TENSOR
+    names: ClassVar = (TEXT_TENSOR,)
 
     def __init__(self, tokenizer: TextTokenizer, max_rows: int) -> None:
         self._tokenizer = tokenizer
         self._max_rows = max_rows
 
-    def read(self, tensor: RequestTensor, binary: memoryview) -> Taken:
+    def read(self, tensors: Sequence[RequestTensor], binary: memoryview) -> Taken:
         """Return the rows [N, max_tokens] of a tensor of texts [N] or [N, 1], and which of the texts were cut.
 
         Raises:
             ServiceError: if its datatype, shape or data is wrong, or a text is.
         """
-        if tensor.datatype != "BYTES":
-            raise WrongTypeError(
-                f"{tensor.name} has datatype {shown(tensor.datatype)!r}: send BYTES, which is texts in UTF-8",
-                field=tensor.name,
-            )
-        shape = tensor.shape
-        if len(shape) not in {1, 2} or shape[0] < 0 or shape[1:] not in ([], [1]):
-            raise WrongTypeError(
-                f"{tensor.name} has shape {shown(str(shape[:100]))}: send [rows] or [rows, 1]", field=tensor.name
-            )
-        check_count(shape[0], self._max_rows)
-        json = json_of(tensor, binary)
-        texts = _from_bytes(tensor, binary) if json is None else _from_json(tensor, json)
-        return self._taken(texts)
+        [tensor] = tensors
+        return self._taken(read_texts(tensor, binary, self._max_rows))
 
     def read_raw(self, binary: memoryview) -> Taken:
         """Return the one row in a body that is a text in UTF-8, without a length before it.
@@ -63,11 +52,37 @@ class TextTensor:
         Raises:
             ServiceError: if it is no UTF-8, or says nothing.
         """
-        return self._taken([_decoded(bytes(binary), 0)])
+        return self._taken([_decoded(bytes(binary), 0, TEXT_TENSOR)])
 
     def _taken(self, texts: list[str]) -> Taken:
         tokens = tokens_of(texts, self._tokenizer, TEXT_TENSOR)
         return Taken(tokens.rows, tokens.truncated)
+
+
+def read_texts(tensor: RequestTensor, binary: memoryview, max_rows: int) -> list[str]:
+    """Return the texts of a tensor [N] or [N, 1], whatever they say.
+
+    Args:
+        tensor: its data are its JSON or `binary`.
+        binary: the bytes that are its data, if any are.
+        max_rows: most rows in one request.
+
+    Raises:
+        ServiceError: if its datatype, shape or data is wrong.
+    """
+    if tensor.datatype != "BYTES":
+        raise WrongTypeError(
+            f"{tensor.name} has datatype {shown(tensor.datatype)!r}: send BYTES, which is texts in UTF-8",
+            field=tensor.name,
+        )
+    shape = tensor.shape
+    if len(shape) not in {1, 2} or shape[0] < 0 or shape[1:] not in ([], [1]):
+        raise WrongTypeError(
+            f"{tensor.name} has shape {shown(str(shape[:100]))}: send [rows] or [rows, 1]", field=tensor.name
+        )
+    check_count(shape[0], max_rows)
+    json = json_of(tensor, binary)
+    return _from_bytes(tensor, binary) if json is None else _from_json(tensor, json)
 
 
 def _from_json(tensor: RequestTensor, data: bytes) -> list[str]:
@@ -103,7 +118,7 @@ def _from_bytes(tensor: RequestTensor, binary: memoryview) -> list[str]:
                 row=row,
                 field=tensor.name,
             )
-        texts.append(_decoded(bytes(binary[begin:start]), row))
+        texts.append(_decoded(bytes(binary[begin:start]), row, tensor.name))
     _check_number(tensor, len(texts))
     if start < len(binary):
         raise WrongTypeError(
@@ -113,11 +128,11 @@ def _from_bytes(tensor: RequestTensor, binary: memoryview) -> list[str]:
     return texts
 
 
-def _decoded(content: bytes, row: int) -> str:
+def _decoded(content: bytes, row: int, name: str) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise MalformedRequestError(f"row {row} is not UTF-8: {error}", row=row, field=TEXT_TENSOR) from None
+        raise MalformedRequestError(f"row {row} is not UTF-8: {error}", row=row, field=name) from None
 
 
 def _check_number(tensor: RequestTensor, texts: int) -> None:

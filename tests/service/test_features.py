@@ -83,3 +83,28 @@ def test_dates_are_days_since_1970_in_utc() -> None:
     assert (date_of(19782.5), date_of(0.5, times=True)) == ("2024-02-29", "1970-01-01T12:00:00")
     for text in ("0001-01-01", "9999-12-31"):
         assert date_of(days_of(text)) == text
+
+
+def test_a_table_has_one_text_which_is_called_otherwise_than_its_tensor() -> None:
+    text = {
+        "kind": "text",
+        "name": "note",
+        "encoder": "made up",
+        "dimensions": 4,
+        "max_tokens": 8,
+        "padding": 0,
+        "example": "a text",
+        "shortest": 3,
+        "longest": 8,
+        "may_be_missing": True,
+        "missing_ratio": 0.1,
+    }
+    table = TableInput(features=(NUMBER, text), clamp=10)  # type: ignore[arg-type]
+    assert table.text is not None
+    assert table.text.bounds == (3, 8)
+    assert not table.numbers_alone
+    assert TableInput.model_validate_json(table.model_dump_json()) == table
+    with pytest.raises(ValidationError, match="a table has one text at most, not note, other"):
+        TableInput(features=(text, text | {"name": "other"}), clamp=10)  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="a tensor is called features, and so is the text"):
+        TableInput(features=(NUMBER, text | {"name": "features"}), clamp=10)  # type: ignore[arg-type]

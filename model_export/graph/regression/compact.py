@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from model_export.chainzrule import Layer, Record, pull_back, summary
-from model_export.graph.compact import Strangeness
+from model_export.graph.compact import Strangeness, run_layers
 from model_export.graph.flipped import flipped
 from model_export.graph.origin import through_origin
 from model_export.graph.regression.scorer import RegressionScorer, RegressionScores
@@ -48,18 +47,12 @@ class CompactRegression(nn.Module):
 
     def forward(self, x: Tensor) -> RegressionScores[Tensor]:
         """Score raw rows x [N, …], as the standardiser takes them."""
-        hidden = self.standardiser(x)
-        layers = [cast("Layer", module) for module in self.hidden]
-        records: list[Record] = []
-        derivatives: list[Tensor] = []
-        for layer in layers:
-            hidden, record = layer(hidden)
-            records.append(record)
-            derivatives += layer.derivatives(record)
+        passed = run_layers(self.hidden, self.standardiser(x))
+        hidden = passed.hidden
         value = linear(hidden, self.weight, self.bias)[:, 0]
-        sensitivity = pull_back(layers, records, self.weight.expand(len(hidden), -1))
+        sensitivity = passed.pull_back(self.weight.expand(len(hidden), -1))
         norm = torch.linalg.vector_norm(sensitivity.flatten(1), dim=1)
-        first, last = summary(derivatives[0]), summary(derivatives[-1])
+        first, last = passed.fingerprint()
         distance = raised(self.signature((first, last)), self.standardiser.unseen(x), self.least_of_unseen)
         typicality, half_trust = self.strangeness(distance)
         difficulty = self.difficulty.log(last)

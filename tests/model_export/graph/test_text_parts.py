@@ -27,7 +27,7 @@ def test_head_and_encoder_together_are_the_graph(texts: Exported) -> None:
     assert isinstance(model.manifest.input, TextInput)
     parts = TextParts(onnx.load(texts.folder / MODEL_FILE), model.manifest.input)
     rows = made_up_rows(texts.folder, model)
-    found = parts.probabilities(parts.embed(rows))
+    found = parts.answers(parts.embed(rows))
     np.testing.assert_allclose(found, model.score(rows)["probabilities"], rtol=1e-5, atol=1e-6)
 
 

@@ -1,6 +1,7 @@
 """`chainzrule train --data` as people type it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,12 +10,16 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from model_export import commands
-from model_export.own_data import training
+from model_export.errors import DataError
+from model_export.graph.folder_check import check_folder
+from model_export.own_data import command, text_column, training
+from model_export.own_data.plan import TablePlan
+from model_export.text.graph import EncoderGraph
 from model_export.training import ChainzRuleClassifier, ChainzRuleRegressor
 from service.inference.model import Model
 from service.inputs import ImageInput, TextInput
 from service.version_folder import read_manifest
-from tests.model_export.text.tiny_encoder import WORDS, save_encoder
+from tests.model_export.text.tiny_encoder import WORDS
 from tests.own_table import make_loans
 
 runner = CliRunner()
@@ -37,8 +42,8 @@ def _short(estimator: type) -> object:
 def train(tmp_path: Path, data: Path, *flags: str) -> tuple[int, str, Path]:
     """Return the exit code, what was said, and where the version would be."""
     repository = tmp_path / "models"
-    command = ["train", "--data", str(data), "--name", "own", "--repository", str(repository), *flags]
-    result = runner.invoke(commands.app, command)
+    typed = ["train", "--data", str(data), "--name", "own", "--repository", str(repository), *flags]
+    result = runner.invoke(commands.app, typed)
     assert "Traceback" not in result.output
     return result.exit_code, result.output + result.stderr, repository / "own" / "1"
 
@@ -88,32 +93,71 @@ def test_a_quantity_is_learned_with_its_interval(tmp_path: Path) -> None:
     assert (manifest.task, manifest.regression is not None) == ("regression", True)
     scores = Model.load(folder, threads=1).score(np.array([[0, 1, 19000, 2], [-1, 0, 19000, 2]], np.float32))
     assert (scores["lower"] < scores["upper"]).all()
+    # The second row's city is unseen: it is as strange as can be, and its score that of a constant.
     assert scores["typicality"][1] == pytest.approx(manifest.reference.smallest_typicality, abs=1e-5)
+    assert scores["reliability"][1] == pytest.approx(manifest.reference.reliability_weights[2], abs=2e-3)
 
 
-def test_texts_alone_go_through_the_encoder(tmp_path: Path) -> None:
-    encoder = save_encoder(tmp_path / "encoder", layers=1)
+@pytest.fixture
+def reviews(tiny_graph: EncoderGraph, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    monkeypatch.setattr(text_column, "export_encoder", lambda *_: tiny_graph)
     generator = np.random.default_rng(0)
     good = generator.random(300) < 0.5
     texts = [
         " ".join([*generator.choice(WORDS[6:14], 5), "good" if is_good else "bad", *generator.choice(WORDS[6:14], 2)])
         for is_good in good
     ]
+    return pd.DataFrame({"text": texts, "verdict": np.where(good, "good", "bad"), "points": good + 0.1 * good.cumsum()})
+
+
+def test_texts_alone_go_through_the_encoder(tmp_path: Path, reviews: pd.DataFrame, tiny_encoder: Path) -> None:
     data = tmp_path / "reviews.csv"
-    pd.DataFrame({"text": texts, "verdict": np.where(good, "good", "bad")}).to_csv(data, index=False)
-    code, said, folder = train(tmp_path, data, "--target", "verdict", "--encoder", str(encoder))
+    reviews.drop(columns="points").to_csv(data, index=False)
+    code, said, folder = train(tmp_path, data, "--target", "verdict", "--encoder", str(tiny_encoder))
     assert code == 0, said
     manifest = read_manifest(folder)
     assert isinstance(manifest.input, TextInput)
-    assert manifest.input.example in texts
+    assert manifest.input.example in reviews["text"].tolist()
     assert (manifest.classes, manifest.evaluation.rows) == (("bad", "good"), 60)
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert "Logistic regression" in report
     assert "it takes no texts, and there is nothing else" in report.lower()
     assert "dimensions of a sentence embedding" in report
-    code, said, _ = train(tmp_path, _without_a_text(data), "--target", "verdict", "--version", "2")
+    code, said, _ = train(
+        tmp_path, _without_a_text(data), "--target", "verdict", "--version", "2", "--encoder", str(tiny_encoder)
+    )
     assert code == 1
     assert "text is missing in row 3 (1 in all): take such rows out" in said
+
+
+def test_a_quantity_is_learned_from_texts_alone(tmp_path: Path, reviews: pd.DataFrame, tiny_encoder: Path) -> None:
+    data = tmp_path / "reviews.parquet"
+    reviews.drop(columns="verdict").to_parquet(data)
+    code, said, folder = train(tmp_path, data, "--target", "points", "--encoder", str(tiny_encoder))
+    assert code == 0, said
+    manifest = read_manifest(folder)
+    assert isinstance(manifest.input, TextInput)
+    assert manifest.predicted.target == "points"
+    assert any(finding.text.startswith("sensitivity is the gradient of the value") for finding in check_folder(folder))
+
+
+def test_a_text_beside_other_columns_goes_through_the_encoder_too(
+    tmp_path: Path, reviews: pd.DataFrame, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "reviews.csv"
+    reviews.to_csv(data, index=False)
+    planned: list[tuple[TablePlan, dict[str, Any]]] = []
+
+    def note(plan: TablePlan, **settings: Any) -> None:
+        planned.append((plan, settings))
+        raise DataError("trained enough")
+
+    monkeypatch.setattr(command, "train_plan", note)
+    code, said, _ = train(tmp_path, data, "--target", "verdict", "--encoder", str(tiny_encoder))
+    assert (code, "trained enough" in said) == (1, True)
+    [(plan, settings)] = planned
+    assert [column.kind for column in plan.used] == ["text", "number"]
+    assert settings["encoder"] == tiny_encoder
 
 
 def _without_a_text(data: Path) -> Path:

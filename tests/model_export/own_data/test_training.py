@@ -75,7 +75,8 @@ def test_the_folder_passes_its_own_checks(loans: Exported) -> None:
     findings = list(check_folder(loans.folder))
     unchecked = [finding.text for finding in findings if not finding.checked]
     assert unchecked == [
-        "sensitivity could not be checked for city, member, since, grade: categories and dates have no small steps"
+        "sensitivity could not be checked for city, member, since, grade: categories, dates and texts have no small "
+        "steps"
     ]
     assert any(finding.text.startswith("sensitivity is the gradient of the margin") for finding in findings)
 
@@ -199,12 +200,4 @@ def test_categories_that_would_not_fit_into_memory_are_refused_before_training(
     plan = plan_table(make_loans(200, seed=13), "paid", TableOptions(), 0)
     monkeypatch.setattr(memory, "available_bytes", lambda: 1e5)
     with pytest.raises(DataError, match=r"a column for each common category holds 25\.6 kB, which takes about 154 kB"):
-        train_plan(plan)
-
-
-def test_texts_beside_others_are_refused_with_what_to_do() -> None:
-    frame = make_loans(200, seed=11)
-    frame["note"] = [f"the customer said thing number {row}" for row in range(200)]
-    plan = plan_table(frame, "paid", TableOptions(), 0)
-    with pytest.raises(DataError, match="texts are learned from alone: drop the other columns, or the texts"):
         train_plan(plan)
