@@ -72,7 +72,7 @@ def of_table(trained: TrainedTable) -> Subject:
     inside = Inside(trained.network, trained.standardiser(torch.from_numpy(rows)))
     if trained.text is not None:
         # What is learned from a text's embedding is asked of its tokens.
-        rows = np.append(rows[:, : -trained.text.embeddings.shape[1]], trained.text.tokens[test], 1)
+        rows = np.append(rows[:, : -trained.text.embeddings.shape[1]], trained.text.tokens[test].astype(np.float64), 1)
     return _of_plan(trained.plan, test, "rows", rows.astype(np.float32), trained.findings, inside)
 
 
