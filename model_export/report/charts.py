@@ -106,10 +106,10 @@ def selection_chart(selections: Sequence[Selection]) -> Markup:
     )
     for one, kind in reversed(list(zip(selections, _COLOURS, strict=False))):
         plot.line(one.points, kind, f"{one.name}: AURC {one.area:.4f}")
+    halves = [min(one.points, key=lambda point: abs(point[0] - 0.5))[1] for one in selections]
     said = "; ".join(
-        f"by {one.name} {share(np.interp(0.5, *zip(*one.points, strict=True)))} of the surer half are wrong, "
-        f"of all {share(one.points[-1][1])}"
-        for one in selections
+        f"by {one.name} {share(half)} of the surer half are wrong, of all {share(one.points[-1][1])}"
+        for one, half in zip(selections, halves, strict=True)
     )
     title = "Risk by coverage"
     return figure(

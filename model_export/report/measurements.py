@@ -19,7 +19,7 @@ from model_export.report.signals import (
     tau,
     usualness,
 )
-from model_export.report.subject import Subject, network_rows
+from model_export.report.subject import Subject
 from service.inference.model import Model
 
 
@@ -63,7 +63,7 @@ def measure(model: Model, subject: Subject) -> Measurements:
         usualness(answers),
         tau(answers),
         leanings(answers),
-        () if inside is None else tuple(layer_curves(inside, network_rows(subject, inside))),
+        () if inside is None else tuple(layer_curves(inside)),
         None if answers.manifest.regression else confusion(answers),
         surprises(answers, subject),
     )

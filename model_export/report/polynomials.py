@@ -37,15 +37,14 @@ class LayerCurves(NamedTuple):
 
 
 @torch.no_grad()
-def layer_curves(inside: Inside, rows: torch.Tensor) -> Iterator[LayerCurves]:
+def layer_curves(inside: Inside) -> Iterator[LayerCurves]:
     """Yield each dense layer's activations, from the input on.
 
     Args:
-        inside: the network.
-        rows: as it takes them, [n, n_0].
+        inside: the network and its rows.
     """
-    layers = inside.network.layers
-    for number, layer in enumerate(layers, 1):
+    rows = inside.rows.to(next(inside.network.parameters()).dtype)
+    for number, layer in enumerate(inside.network.layers, 1):
         if not isinstance(layer, ChainzRuleLayer):
             return
         z = layer.linear(rows)

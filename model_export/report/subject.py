@@ -15,7 +15,6 @@ from model_export.own_data.plan import TablePlan
 from model_export.own_data.training import TrainedTable
 from model_export.report.baselines import Baseline, fit_baselines
 from model_export.training.images import Images
-from model_export.training.standardiser import InputStandardiser
 
 MOST_ROWS = 10_000
 """Test rows that a report looks at: enough for every figure to two digits, and drawn in a moment."""
@@ -25,7 +24,8 @@ class Inside(NamedTuple):
     """The network itself, where its neurons are to be looked at."""
 
     network: Network
-    standardiser: InputStandardiser
+    rows: torch.Tensor
+    """The test rows as it takes them, [n, n_0]"""
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,12 @@ class Subject:
 def of_table(trained: TrainedTable) -> Subject:
     """Return what a report on a table is about."""
     test = _some(trained.plan.parts.test, trained.seed)
-    rows = trained.rows[test].astype(np.float32)
-    inside = Inside(trained.network, trained.standardiser)
-    return _of_plan(trained.plan, test, "rows", rows, trained.findings, inside)
+    rows = trained.rows[test]
+    inside = Inside(trained.network, trained.standardiser(torch.from_numpy(rows)))
+    if trained.text is not None:
+        # What is learned from a text's embedding is asked of its tokens.
+        rows = np.append(rows[:, : -trained.text.embeddings.shape[1]], trained.text.tokens[test].astype(np.float64), 1)
+    return _of_plan(trained.plan, test, "rows", rows.astype(np.float32), trained.findings, inside)
 
 
 def of_texts(plan: TablePlan, seed: int) -> Subject:
@@ -170,10 +173,3 @@ def _some(test: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     if len(test) <= MOST_ROWS:
         return test
     return np.sort(np.random.default_rng(seed).choice(test, MOST_ROWS, replace=False))
-
-
-@torch.no_grad()
-def network_rows(subject: Subject, inside: Inside) -> torch.Tensor:
-    """Return the test rows of a table as its network takes them, [n, n_0]."""
-    kind = next(inside.network.parameters()).dtype
-    return inside.standardiser(torch.from_numpy(subject.rows).double()).to(kind)

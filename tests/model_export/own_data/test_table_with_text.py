@@ -1,5 +1,6 @@
 """A text beside numbers, categories and dates: from a data frame to the graph that is served."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from model_export.own_data import text_column
 from model_export.own_data.options import TableOptions
 from model_export.own_data.plan import plan_table
 from model_export.own_data.training import TrainedTable, train_table
+from model_export.report.measurements import measure
+from model_export.report.subject import of_table
 from model_export.text.encoder import load_encoder
 from model_export.text.graph import EncoderGraph
 from model_export.training import ChainzRuleOrdinalClassifier, ChainzRuleRegressor
@@ -182,3 +185,12 @@ def test_one_text_is_learned_from_and_a_second_refused_with_what_to_do() -> None
         plan_table(frame, "paid", TableOptions(), 0)
     plan = plan_table(frame, "paid", TableOptions(drop=("reply",)), 0)
     assert [column.name for column in plan.used if column.kind == "text"] == ["message"]
+
+
+def test_the_report_is_of_the_served_file(tickets: Exported, trained_tickets: TrainedTable) -> None:
+    about = replace(of_table(trained_tickets), baselines=lambda: iter(()))
+    measured = measure(Model.load(tickets.folder, threads=1), about)
+    accuracy = read_manifest(tickets.folder).evaluation.accuracy
+    assert measured.standings[0].figures["accuracy"] == pytest.approx(accuracy)
+    assert "message" in {leaning.name for leaning in measured.leanings}
+    assert len(measured.layers) == len(trained_tickets.network.layers)
