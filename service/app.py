@@ -20,7 +20,7 @@ from service.protocol.direct import DirectRoutes
 from service.protocol.error_responses import ErrorAnswers, Failures
 from service.protocol.exchange import PREDICTION_ID_HEADER, BodyLimits, Exchange
 from service.protocol.feedback import feedback_router
-from service.protocol.model_handler import ModelHandler
+from service.protocol.model_handler import ModelHandler, find_by_canary
 from service.protocol.open_inference import PATHS as INFER_PATHS
 from service.protocol.open_inference import open_inference_router, prepare_tensors
 from service.protocol.page import page_router
@@ -75,8 +75,9 @@ def create_app(core: Core, member: Member | None = None) -> ASGIApp:
     )
     # Before the others, one of which would take its paths for names.
     app.include_router(feedback_router(core, core.feedback.judge if member is None else member.judge))
-    predict = ModelHandler(core.repository, exchange, prepare_predictions(core.row_limits))
-    infer = ModelHandler(core.repository, exchange, prepare_tensors(core.row_limits))
+    find = find_by_canary(core.canary) if settings.canary else core.repository.get
+    predict = ModelHandler(find, exchange, prepare_predictions(core.row_limits))
+    infer = ModelHandler(find, exchange, prepare_tensors(core.row_limits))
     app.include_router(predict_router(core.repository, predict))
     app.include_router(recent_router(core.recent, settings.workers))
     app.include_router(open_inference_router(core, infer))

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import groupby
 from operator import attrgetter
@@ -49,13 +49,12 @@ def read_settings(arguments: Sequence[str], program: str) -> Settings:
     settings = list(describe_settings())
     parser = _parser(settings, program)
     given = vars(parser.parse_args(arguments))
-    _refuse_near_misses(settings, parser)
+    for sentence in near_misses(settings):
+        parser.exit(2, f"{program}: {sentence}\n")
     try:
         return Settings(**given)
     except ValidationError as error:
-        # Not what was given: it may be a key.
-        faults = error.errors(include_url=False, include_input=False, include_context=False)
-        parser.exit(2, f"{program}: {'; '.join(map(_sentence, faults))}\n")
+        parser.exit(2, f"{program}: {sentences(error)}\n")
 
 
 def _parser(settings: Sequence[Setting], program: str) -> argparse.ArgumentParser:
@@ -91,13 +90,19 @@ def _parser(settings: Sequence[Setting], program: str) -> argparse.ArgumentParse
     return parser
 
 
-def _refuse_near_misses(settings: Sequence[Setting], parser: argparse.ArgumentParser) -> None:
-    """Refuse a variable that is all but a setting's: CHAINZRULE_API_KEY must not leave the service open to all."""
+def near_misses(settings: Iterable[Setting]) -> Iterator[str]:
+    """Refuse each variable that is all but a setting's: CHAINZRULE_API_KEY must not leave the service open to all."""
     known = {setting.name.upper(): setting.variable for setting in settings}
     for variable in os.environ:
         prefix, _, rest = variable.upper().partition("CHAINZRULE_")
         if not prefix and rest not in known and (near := get_close_matches(rest, known, n=1, cutoff=0.8)):
-            parser.exit(2, f"{parser.prog}: {variable} is no setting: did you mean {known[near[0]]}?\n")
+            yield f"{variable} is no setting: did you mean {known[near[0]]}?"
+
+
+def sentences(error: ValidationError) -> str:
+    """Return what is wrong with settings, without what was given, which may be a key."""
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(map(_sentence, faults))
 
 
 def _sentence(fault: Any) -> str:

@@ -5,6 +5,7 @@ import logging
 from functools import partial
 from typing import NamedTuple
 
+from service.inference.canary import Canary
 from service.inference.decoders import Decoders
 from service.inference.engine import Engine, Limits
 from service.inference.health import Health
@@ -27,6 +28,7 @@ class Core(NamedTuple):
 
     settings: Settings
     repository: Repository
+    canary: Canary
     engine: Engine
     decoders: Decoders
     loop_time: LoopTime
@@ -40,6 +42,11 @@ class Core(NamedTuple):
         """What may be in one request."""
         return RowLimits(self.settings.max_rows, self.settings.max_image_pixels)
 
+    def declare_models(self) -> None:
+        """Bring the metrics up to what the repository serves."""
+        self.metrics.declare_models(self.repository)
+        self.metrics.declare_canary(self.canary)
+
 
 def make_core(settings: Settings) -> Core:
     """Return the parts for `settings`, every servable model loaded."""
@@ -50,7 +57,6 @@ def make_core(settings: Settings) -> Core:
     if not repository.ready:
         _log.warning("no model can be served: the service stays not ready", extra={"repository": settings.repository})
     metrics = Metrics()
-    metrics.declare_models(repository)
     metrics.threads.set(threads)
     limits = Limits(
         batch_rows=settings.max_batch_rows,
@@ -64,7 +70,11 @@ def make_core(settings: Settings) -> Core:
     decoders = Decoders(threads, settings.deadline_seconds, settings.max_body_bytes)
     loop_time = LoopTime(settings.deadline_seconds)
     health = Health(repository, engine, decoders, loop_time)
-    return Core(settings, repository, engine, decoders, loop_time, metrics, RecentRows(), feedback, health)
+    canary = Canary(dict(settings.canary), repository)
+    recent = RecentRows()
+    core = Core(settings, repository, canary, engine, decoders, loop_time, metrics, recent, feedback, health)
+    core.declare_models()
+    return core
 
 
 async def follow_repository(core: Core) -> None:
@@ -75,4 +85,4 @@ async def follow_repository(core: Core) -> None:
             await asyncio.to_thread(core.repository.refresh)
         except Exception:
             _log.exception("the repository could not be looked at; trying again")
-        core.metrics.declare_models(core.repository)
+        core.declare_models()

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+from functools import partial
 from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -140,10 +141,13 @@ def _answer(settings: Settings, listener: Listener, channel: socket.socket | Non
     from service.app import create_app  # noqa: PLC0415
     from service.core import make_core  # noqa: PLC0415
     from service.transport import Bounds, bounded  # noqa: PLC0415
+    from service.workers.channel import Channel  # noqa: PLC0415
     from service.workers.member import Member  # noqa: PLC0415
 
     core = make_core(settings)
-    member = Member(channel, core.metrics.registry, core.health, core.feedback) if channel is not None else None
+    member = None
+    if channel is not None:
+        member = Member(partial(Channel.over, channel), core.metrics.registry, core.health, core.feedback)
     config = uvicorn.Config(
         create_app(core, member),
         http=bounded(Bounds(settings.max_header_bytes, settings.receive_seconds, core.metrics.record_error)),

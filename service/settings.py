@@ -6,12 +6,14 @@ import sys
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _SHORTEST_KEY = 16
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_SHARE = re.compile(r"[0-9]*\.?[0-9]+")
 _ORIGIN = re.compile(r"\*|https?://[^/\s*]+")
 
 
@@ -19,6 +21,13 @@ def _is_a_file(path: Path | None) -> Path | None:
     if path is not None and not path.is_file():
         raise ValueError(f"{path} is not a file")
     return path
+
+
+class CanaryShare(NamedTuple):
+    """What the newest version of a model gets of the requests that name no version."""
+
+    model: str
+    share: float
 
 
 class Settings(BaseSettings):
@@ -43,6 +52,10 @@ class Settings(BaseSettings):
 
     poll_seconds: float = Field(default=5.0, ge=0.1, le=3600)
     """How often the folder is looked at in poll mode."""
+
+    canary: Annotated[tuple[CanaryShare, ...], NoDecode] = ()
+    """MODEL=SHARE, with commas between: of requests without a version the newest gets this share, its predecessor the
+    rest."""
 
     max_model_bytes: int = Field(default=2 * 2**30, ge=1024)
     """Most bytes in one version's files; a larger version is refused."""
@@ -159,6 +172,17 @@ class Settings(BaseSettings):
             raise ValueError("given, but without a key: leave it out to need none")
         return parts
 
+    @field_validator("canary", mode="before")
+    @classmethod
+    def _are_shares(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        shares = [_canary_share(part.strip()) for part in value.split(",") if part.strip()]
+        models = [share.model for share in shares]
+        if twice := next((model for model in models if models.count(model) > 1), None):
+            raise ValueError(f"{twice} has more than one share: give one")
+        return tuple(shares)
+
     @field_validator("cors_origins")
     @classmethod
     def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
@@ -221,6 +245,13 @@ SECTIONS = {
     "server_timing": "Seen from outside",
 }
 """The first setting of every section, for the command line's help and the table of settings."""
+
+
+def _canary_share(text: str) -> CanaryShare:
+    model, _, share = (part.strip() for part in text.partition("="))
+    if not _MODEL.fullmatch(model) or not _SHARE.fullmatch(share) or not 0 <= float(share) <= 1:
+        raise ValueError(f"{text!r} is no share: write it as MODEL=SHARE, from 0 to 1, such as loans=0.05")
+    return CanaryShare(model, float(share))
 
 
 def _keys(given: tuple[SecretStr, ...], file: Path | None) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """`chainzrule train --data`: a user's file or folder, shown, learned from and exported."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from model_export.own_data.plan import plan_table, show
 from model_export.own_data.table_file import read_file
 from model_export.own_data.text_training import export_texts, texts_alone
 from model_export.own_data.training import train_plan
+from model_export.report.publication import publish_reported
+from model_export.report.subject import Subject, of_pictures, of_table, of_texts
 from service.manifest import ModelName
 
 
@@ -35,7 +38,7 @@ class OwnData(NamedTuple):
 
 
 def train_own(own: OwnData, console: Console) -> Path:
-    """Show what will be learned, train, calibrate, export, verify and write a version; return its folder.
+    """Show what will be learned, train, calibrate, export, verify, report and write a version; return its folder.
 
     Raises:
         ModelExportError: whatever keeps a model from being made; nothing is written then.
@@ -56,7 +59,13 @@ def train_own(own: OwnData, console: Console) -> Path:
             )
         task = image_task(own.data, own.name, own.seed)
         console.print(Text(f"{task.description}; {task.training.epochs} epochs"), soft_wrap=True)
-        return task.export(own.repository, version=version, seed=own.seed, progress=progress)
+        images = task.load()
+        return _reported(
+            lambda aside: task.export(aside, version=version, seed=own.seed, progress=progress),
+            of_pictures(images.training, images.test, own.seed),
+            own,
+            console,
+        )
     if own.target is None:
         raise DataError(f"say with --target which column of {own.data} is to be predicted")
     found = read_file(own.data)
@@ -71,10 +80,22 @@ def train_own(own: OwnData, console: Console) -> Path:
         f"{own.data.name}, {len(plan.rows):,} rows",
     )
     if texts_alone(plan):
-        return export_texts(
-            plan, own.repository, card, encoder=own.encoder, version=version, seed=own.seed, progress=progress
+        return _reported(
+            lambda aside: export_texts(
+                plan, aside, card, encoder=own.encoder, version=version, seed=own.seed, progress=progress
+            ),
+            of_texts(plan, own.seed),
+            own,
+            console,
         )
     trained = train_plan(plan, encoder=own.encoder, seed=own.seed, progress=progress)
     for finding in trained.findings:
         console.print(Text.assemble(("look", "yellow"), "  ", finding.text), soft_wrap=True)
-    return trained.export(own.repository, card, version=version)
+    return _reported(lambda aside: trained.export(aside, card, version=version), of_table(trained), own, console)
+
+
+def _reported(export: Callable[[Path], Path], subject: Subject, own: OwnData, console: Console) -> Path:
+    folder, failed = publish_reported(export, subject, own.repository)
+    if failed:
+        console.print(Text.assemble(("look", "yellow"), f"  there is no report: {failed}"), soft_wrap=True)
+    return folder

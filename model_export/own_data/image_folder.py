@@ -83,11 +83,7 @@ def find_pictures(folder: Path) -> dict[str, list[Path]]:
     Raises:
         DataError: if there are fewer than two classes, or one has too few pictures.
     """
-    found = {
-        inner.name: sorted(file for file in inner.iterdir() if file.suffix.lower() in _SUFFIXES)
-        for inner in sorted(folder.iterdir())
-        if inner.is_dir() and not inner.name.startswith(".")
-    }
+    found = pictures_by_class(folder)
     if len(found) < 2:
         raise DataError(
             f"{folder} holds {len(found)} folders: put the pictures of each class into a folder of its own, called as "
@@ -100,6 +96,15 @@ def find_pictures(folder: Path) -> dict[str, list[Path]]:
                 "trained on, calibrated with and tested on"
             )
     return found
+
+
+def pictures_by_class(folder: Path) -> dict[str, list[Path]]:
+    """Return the PNG and JPEG files in each folder of a folder, by its name."""
+    return {
+        inner.name: sorted(file for file in inner.iterdir() if file.suffix.lower() in _SUFFIXES)
+        for inner in sorted(folder.iterdir())
+        if inner.is_dir() and not inner.name.startswith(".")
+    }
 
 
 def _common_form(files: list[Path]) -> ImageInput:

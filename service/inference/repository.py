@@ -139,6 +139,16 @@ class Repository:
         """Return the versions of the model `name` being served, ascending."""
         return list(self._serving.get(name, ()))
 
+    def newest(self, name: str) -> list[Model]:
+        """Return the newest two versions of the model `name` being served, or the only one, ascending.
+
+        Raises:
+            ModelNotFoundError: saying which models there are.
+            NotReadyError: if it is in the repository but is not being served.
+        """
+        versions = self._serving.get(name)
+        return list(versions.values())[-2:] if versions else [self.get(name)]
+
     def get(self, name: str, version: str | None = None) -> Model:
         """Return a version of the model `name`, the newest being served unless one is given.
 

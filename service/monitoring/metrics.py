@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from service.errors import ERROR_CODES, ServiceError
+from service.inference.canary import Canary
 from service.inference.engine import Engine
 from service.inference.jobs import Dispatch
 from service.inference.model import Model
@@ -172,6 +173,12 @@ class Metrics:
             (*model, "sha256"),
             registry=self.registry,
         )
+        self.canary_share = Gauge(
+            "chainzrule_canary_share",
+            "Share of the requests without a version that a version gets, of models with a canary.",
+            model,
+            registry=self.registry,
+        )
         reference = partial(Gauge, labelnames=model, registry=self.registry)
         self.references = References(
             tail_ratio=reference(
@@ -239,6 +246,12 @@ class Metrics:
         # A request under way may count itself afterwards: its series are then made anew, and removed the next time.
         for key in self._by_model.keys() - present:
             self._by_model.pop(key).remove()
+
+    def declare_canary(self, canary: Canary) -> None:
+        """Say which versions share a model's requests."""
+        self.canary_share.clear()
+        for part in canary.parts():
+            self.canary_share.labels(part.name, str(part.version)).set(part.share)
 
     def of(self, model: Model) -> ModelMetrics:
         """Return the metrics of a model from the repository."""

@@ -88,8 +88,8 @@ def open_inference_router(core: Core, answer: ModelHandler) -> APIRouter:
 
     @router.get("/models/{name}", openapi_extra={"responses": MODEL_METADATA})
     async def model_metadata(name: str) -> dict[str, Any]:
-        """Describe the newest version of a model: its tensors and what they mean."""
-        return _metadata(repository, repository.get(name))
+        """Describe a model: its tensors and what they mean; of the newest version, or the one before a canary."""
+        return _metadata(repository, core.canary.described(name))
 
     @router.get("/models/{name}/versions/{version}", openapi_extra={"responses": MODEL_METADATA})
     async def version_metadata(name: str, version: str) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def open_inference_router(core: Core, answer: ModelHandler) -> APIRouter:
 
     @router.post("/models/{name}/infer", openapi_extra=INFER)
     async def infer(request: Request, name: str) -> Response:
-        """Score rows with the newest version of a model."""
+        """Score rows with a model, its newest version unless a canary shares the requests."""
         return await answer(request.scope, request.receive, name)
 
     @router.post("/models/{name}/versions/{version}/infer", openapi_extra=INFER)

@@ -11,15 +11,11 @@ from starlette.responses import Response
 from service.inference.model import Model
 from service.inference.repository import Repository
 from service.inference.rows import RowLimits
-from service.inputs import ImageInput, TableInput, TextInput
 from service.protocol.documentation import MODEL_NAMES, MODEL_STATE, PREDICT
-from service.protocol.images import ImageReader
-from service.protocol.instances import TableReader
 from service.protocol.model_handler import ModelHandler, Prepared
-from service.protocol.predict_codec import PredictCodec, Reader
+from service.protocol.predict_codec import PredictCodec
 from service.protocol.predictions import PredictionWriter
-from service.protocol.records import RecordReader, TextRecordReader
-from service.protocol.texts import TextReader
+from service.protocol.readers import reader_for
 
 PATHS: Final = ("/v1/models/{name}:predict", "/v1/models/{name}/versions/{version}:predict")
 """Where predictions are asked for."""
@@ -33,7 +29,7 @@ def prepare_predictions(limits: RowLimits) -> Callable[[Model], Prepared]:
     """
 
     def prepare(model: Model) -> Prepared:
-        reader, writer = _reader(model, limits), PredictionWriter(model.manifest)
+        reader, writer = reader_for(model, limits), PredictionWriter(model.manifest)
         return lambda _scope: PredictCodec(reader, writer)
 
     return prepare
@@ -55,7 +51,7 @@ def predict_router(repository: Repository, answer: ModelHandler) -> APIRouter:
 
     @router.post("/{name}:predict", openapi_extra=PREDICT)
     async def predict(request: Request, name: str) -> Response:
-        """Predict with the newest version of a model; each prediction comes with its reliability."""
+        """Predict with a model, its newest version unless a canary shares; each prediction has its reliability."""
         return await answer(request.scope, request.receive, name)
 
     @router.post("/{name}/versions/{version}:predict", openapi_extra=PREDICT)
@@ -72,17 +68,3 @@ def predict_router(repository: Repository, answer: ModelHandler) -> APIRouter:
         return {"name": repository.get(name).manifest.name, "ready": True}
 
     return router
-
-
-def _reader(model: Model, limits: RowLimits) -> Reader:
-    """Return what reads the instances that a model takes."""
-    taken = model.manifest.input
-    match taken:
-        case TableInput():
-            if taken.text is not None:
-                return TextRecordReader(taken, taken.text, model.tokenizer, limits.rows)
-            return (TableReader if taken.numbers_alone else RecordReader)(taken, limits.rows)
-        case TextInput():
-            return TextReader(taken, model.tokenizer, limits.rows)
-        case ImageInput():
-            return ImageReader(taken, limits)

@@ -53,7 +53,7 @@ def repository_router(core: Core) -> APIRouter:
         try:
             await asyncio.to_thread(act, name)
         finally:
-            core.metrics.declare_models(core.repository)
+            core.declare_models()
         return Response()
 
     @router.post("/index", openapi_extra=REPOSITORY_INDEX)

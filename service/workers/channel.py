@@ -1,9 +1,9 @@
-"""What a worker and its supervisor tell each other, over a pair of connected sockets."""
+"""What a worker and its supervisor tell each other, and the pair of connected sockets that it travels over."""
 
 import asyncio
 import socket
 import struct
-from typing import Self
+from typing import Protocol, Self
 
 import msgspec
 
@@ -78,13 +78,30 @@ class Judged(msgspec.Struct, tag=True, array_like=True, frozen=True):
 
 Message = Started | Report | Ask | Scrape | Exposition | Told | Judged
 
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Message).decode
+
 _LENGTH = struct.Struct("!I")
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Message).decode
+
+
+class Link(Protocol):
+    """One end of what messages travel over."""
+
+    def send(self, message: Message) -> None:
+        """Send without waiting; to nobody if the other end is gone."""
+
+    async def drained(self) -> None:
+        """Wait until the other end keeps up."""
+
+    async def receive(self) -> Message | None:
+        """Return the next message, None when the other end is gone."""
+
+    async def close(self) -> None:
+        """Send what is still to be sent, then hang up."""
 
 
 class Channel:
-    """One end. Each message is its length in four bytes, then MessagePack."""
+    """A link over a socket. Each message is its length in four bytes, then MessagePack."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -98,7 +115,7 @@ class Channel:
     def send(self, message: Message) -> None:
         """Send without waiting; to nobody if the other end is gone."""
         if not self._writer.is_closing():
-            content = _encode(message)
+            content = encode(message)
             self._writer.write(_LENGTH.pack(len(content)) + content)
 
     async def drained(self) -> None:
@@ -112,7 +129,7 @@ class Channel:
         """Return the next message, None when the other end is gone."""
         try:
             (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
-            message: Message = _decode(await self._reader.readexactly(length))
+            message: Message = decode(await self._reader.readexactly(length))
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
         return message

@@ -1,6 +1,6 @@
 """The metrics of all workers as one, in the hands of one owner."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from math import fsum, inf, isfinite
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -41,20 +41,20 @@ class FleetMetrics(Collector):
     """
 
     def __init__(self) -> None:
-        self._present: dict[int, list[Family]] = {}
+        self._present: dict[Hashable, list[Family]] = {}
         self._departed: dict[str, Family] = {}
         self._departed_parts: dict[tuple[str, ...], list[float]] = {}
         self._started = inf
         self.restarts = 0
 
-    def report(self, process: int, families: list[Family]) -> None:
-        """Take what a worker, by its process id, has counted up to now."""
+    def report(self, process: Hashable, families: list[Family]) -> None:
+        """Take what a worker, by what names its process, has counted up to now."""
         self._present[process] = families
         for family in families:
             if family.name == _START_TIME:
                 self._started = min(self._started, *(sample.value for sample in family.samples))
 
-    def depart(self, process: int) -> None:
+    def depart(self, process: Hashable) -> None:
         """Keep the last known counts of a worker that has gone."""
         for family in self._present.pop(process, []):
             if family.kind not in _CUMULATIVE:

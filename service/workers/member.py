@@ -2,8 +2,7 @@
 
 import asyncio
 import signal
-import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from time import perf_counter
 
@@ -13,7 +12,7 @@ from service.errors import NotReadyError, ServiceError
 from service.inference.health import Health
 from service.monitoring.feedback import Feedback
 from service.monitoring.true_label import TrueLabel
-from service.workers.channel import Ask, Channel, Exposition, Judged, Refusal, Report, Scrape, Started, Told, refuse
+from service.workers.channel import Ask, Exposition, Judged, Link, Refusal, Report, Scrape, Started, Told, refuse
 from service.workers.snapshot import take_snapshot
 
 REPORT_SECONDS = 1.0
@@ -39,26 +38,32 @@ class Member:
     `join` comes first and `leave` last.
 
     Args:
-        end: this worker's end of the pair of sockets.
+        connect: makes this worker's end of the link to the supervisor.
         registry: what is reported.
         health: whether the worker is alive.
         feedback: on what this worker has answered.
     """
 
-    def __init__(self, end: socket.socket, registry: CollectorRegistry, health: Health, feedback: Feedback) -> None:
-        self._end = end
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Link]],
+        registry: CollectorRegistry,
+        health: Health,
+        feedback: Feedback,
+    ) -> None:
+        self._connect = connect
         self._registry = registry
         self._health = health
         self._feedback = feedback
         self._questions = count()
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
         self._judged: dict[int, asyncio.Future[list[Refusal | None]]] = {}
-        self._channel: Channel
+        self._channel: Link
         self._tasks: list[asyncio.Task[None]] = []
 
     async def join(self) -> None:
         """Begin to report and to listen."""
-        channel = self._channel = await Channel.over(self._end)
+        channel = self._channel = await self._connect()
         self._tasks = [asyncio.create_task(self._listen(channel)), asyncio.create_task(self._report(channel))]
 
     def announce(self) -> None:
@@ -77,7 +82,7 @@ class Member:
             self._channel.send(Scrape(question))
             return await asyncio.wait_for(answer, ANSWER_SECONDS)
         except TimeoutError:
-            raise NotReadyError("the supervisor, which adds up the workers' metrics, does not answer") from None
+            raise NotReadyError("what adds up the workers' metrics does not answer") from None
         finally:
             del self._waiting[question]
 
@@ -104,12 +109,12 @@ class Member:
             self._channel.send(Told(question, name, version, told))
             verdicts = await asyncio.wait_for(answer, ANSWER_SECONDS)
         except TimeoutError:
-            return [NotReadyError("the supervisor, which passes feedback on, does not answer")] * len(told)
+            return [NotReadyError("what passes feedback on to other workers does not answer")] * len(told)
         finally:
             del self._judged[question]
         return [None if verdict is None else _REFUSALS[verdict.code](verdict.message) for verdict in verdicts]
 
-    async def _judge_for_another(self, channel: Channel, told: Told) -> None:
+    async def _judge_for_another(self, channel: Link, told: Told) -> None:
         refusals = await self._feedback.judge(told.model, told.version, told.labels)
         verdicts = [None if error is None else refuse(error) for error in refusals]
         channel.send(Judged(told.question, verdicts))
@@ -117,14 +122,14 @@ class Member:
     def _now(self, question: int | None = None) -> Report:
         return Report(take_snapshot(self._registry), self._health.alive, question)
 
-    async def _report(self, channel: Channel) -> None:
+    async def _report(self, channel: Link) -> None:
         while True:
             started = perf_counter()
             channel.send(self._now())
             await channel.drained()
             await asyncio.sleep(max(REPORT_SECONDS, (perf_counter() - started) / REPORT_SHARE))
 
-    async def _listen(self, channel: Channel) -> None:
+    async def _listen(self, channel: Link) -> None:
         while (message := await channel.receive()) is not None:
             match message:
                 case Ask():

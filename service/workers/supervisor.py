@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from service.listener import Listener
-from service.monitoring.true_label import unknown
 from service.settings import Settings
-from service.workers.channel import Refusal, Told, refuse
-from service.workers.fleet_metrics import FleetMetrics
+from service.workers.fleet import Fleet
 from service.workers.worker import EXIT_SECONDS, Work, Worker
 
 _log = logging.getLogger(__name__)
@@ -41,7 +39,7 @@ class Supervisor:
         self._settings = settings
         self._listener = listener
         self._work = work
-        self._metrics = FleetMetrics()
+        self._fleet = Fleet()
         self._workers: set[Worker] = set()
         self._announced = False
         self._failed = False
@@ -60,25 +58,6 @@ class Supervisor:
             timer.cancel()
         return not self._failed
 
-    async def exposition(self) -> bytes:
-        """Return the metrics of all, as they are now, in Prometheus's text format."""
-        await asyncio.gather(*(worker.report() for worker in self._workers))
-        return self._metrics.exposition()
-
-    async def judge(self, told: Told) -> list[Refusal | None]:
-        """Have true labels counted by the workers that answered; return why not, for each."""
-        verdicts: list[Refusal | None] = [refuse(unknown(each)) for each in told.labels]
-
-        async def ask(worker: Worker) -> None:
-            places = [place for place, each in enumerate(told.labels) if each.process == worker.name]
-            if places:
-                theirs = Told(told.question, told.model, told.version, [told.labels[place] for place in places])
-                for place, verdict in zip(places, await worker.judge(theirs), strict=True):
-                    verdicts[place] = verdict
-
-        await asyncio.gather(*map(ask, self._workers))
-        return verdicts
-
     async def _keep(self) -> None:
         """Have one worker at any time, until it is time to stop."""
         pause = 0.0
@@ -88,21 +67,23 @@ class Supervisor:
                 return
             pause = 0.0 if steady else min(max(2 * pause, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
             _log.info("starting another worker", extra={"pause_seconds": pause})
-            self._metrics.restarts += 1
+            self._fleet.metrics.restarts += 1
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
     async def _live(self) -> bool:
         """Have a worker live its life; return whether it was long enough that its start cannot be to blame."""
         try:
-            worker = Worker.spawn(self._work, self._settings, self._listener, self._metrics)
+            worker = Worker.spawn(self._work, self._settings, self._listener, self._fleet.metrics)
         except OSError as error:
             # Want of memory, often, which also kills workers: those that are left go on.
             self._could_not_start({"reason": str(error)})
             return False
         self._workers.add(worker)
-        await worker.live(self)
+        self._fleet.peers.add(worker)
+        await worker.live(self._fleet)
         self._workers.discard(worker)
+        self._fleet.peers.discard(worker)
         particulars = {"worker": worker.pid, "exit_code": worker.exit_code, "age_seconds": round(worker.age, 1)}
         if self._stopping.is_set():
             return True

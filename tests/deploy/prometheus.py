@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -26,7 +26,11 @@ class Prometheus:
     """Answers queries about what it has scraped and evaluated."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx2.Client(base_url=url, trust_env=False)
+        self._client = httpx2.Client(base_url=url, trust_env=False, timeout=30)
+
+    def own_metrics(self) -> str:
+        """Return what it says of itself, in its text format."""
+        return self._client.get("/metrics").text
 
     def get(self, path: str, **parameters: str) -> Any:
         """Return the data of an answer of Prometheus's API."""
@@ -43,9 +47,39 @@ class Prometheus:
 
 
 @contextmanager
-def scraping(target: str, folder: Path) -> Iterator[Prometheus]:
-    """Scrape the service at `target`, host:port, and evaluate every rule, each second, with all data in `folder`."""
-    _write_configuration(target, folder)
+def scraping(targets: Sequence[str], folder: Path) -> Iterator[Prometheus]:
+    """Scrape the services at `targets`, host:port, and evaluate every rule, each second, with all data in `folder`."""
+    write_configuration(folder, [{"targets": list(targets)}], "1s")
+    for path in (folder / "rules").iterdir():
+        rules = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for group in rules["groups"]:
+            group.pop("interval", None)
+        path.write_text(yaml.safe_dump(rules), encoding="utf-8")
+    with started(folder) as prometheus:
+        yield prometheus
+
+
+def write_configuration(folder: Path, targets: Sequence[dict[str, Any]], interval: str) -> None:
+    """Copy the project's configuration and rules, except for where the services are and how often all is looked at.
+
+    Args:
+        folder: where to.
+        targets: the services, as Prometheus's `static_configs`.
+        interval: between scrapes, and between evaluations of the groups that say nothing else.
+    """
+    configuration = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))
+    configuration["global"] |= {"scrape_interval": interval, "evaluation_interval": interval}
+    (job,) = (job for job in configuration["scrape_configs"] if job["job_name"] == "chainzrule")
+    del job["dns_sd_configs"]
+    job["static_configs"] = list(targets)
+    configuration["scrape_configs"] = [job]
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
+    shutil.copytree(RULES, folder / "rules")
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[Prometheus]:
+    """Run Prometheus with the configuration in `folder`, where its data go too."""
     command = [
         "prometheus",
         f"--config.file={folder / 'prometheus.yml'}",
@@ -61,24 +95,12 @@ def scraping(target: str, folder: Path) -> Iterator[Prometheus]:
         prometheus.close()
     finally:
         process.terminate()
-        process.wait(timeout=20)
-
-
-def _write_configuration(target: str, folder: Path) -> None:
-    """Copy the project's configuration, except for where the service is and how often all is looked at."""
-    configuration = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))
-    configuration["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    (job,) = (job for job in configuration["scrape_configs"] if job["job_name"] == "chainzrule")
-    del job["dns_sd_configs"]
-    job["static_configs"] = [{"targets": [target]}]
-    configuration["scrape_configs"] = [job]
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
-    (folder / "rules").mkdir()
-    for path in RULES.glob("*.yml"):
-        rules = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for group in rules["groups"]:
-            group.pop("interval", None)
-        (folder / "rules" / path.name).write_text(yaml.safe_dump(rules), encoding="utf-8")
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            # It writes down what it holds, which of a large fleet takes long.
+            process.kill()
+            process.wait()
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:

@@ -3,9 +3,11 @@
 The tests follow the demo's day, so they run in the order in which they stand.
 """
 
+import asyncio
 import json
 import subprocess
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -19,11 +21,15 @@ from deploy.demo.day import MISTAKE
 from service.inference.model import Model
 from service.protocol.examples import example_instances
 from service.version_folder import read_manifest
+from tests.benchmarks.load import Outcome, closed_loop, request
 
 ROOT = Path(__file__).parents[2]
 PORT, PROMETHEUS_PORT = 18080, 19090
+URL = f"http://127.0.0.1:{PORT}"
 PROJECT = "chainzrule-test"
-BASE_IMAGES = ("python:3.11-slim", "prom/prometheus:v3.14.0")
+PIMA = ROOT / "deploy" / "models" / "pima" / "1"
+BODY = example_instances(read_manifest(PIMA))
+BASE_IMAGES = ("python:3.11-slim", "prom/prometheus:v3.14.0", "haproxy:3.2.24-alpine")
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
     "CHAINZRULE_PUBLISH": f"127.0.0.1:{PORT}",
@@ -66,7 +72,7 @@ pytestmark = [
 def container() -> Iterator[str]:
     """The service's, with all others beside it."""
     try:
-        compose("up", "--build", "--detach", "--wait", "service", "prometheus", "traffic")
+        compose("up", "--build", "--detach", "--wait", "proxy", "prometheus", "traffic")
         yield compose("ps", "--quiet", "service").stdout.strip()
     finally:
         compose("down", "--volumes")
@@ -91,16 +97,21 @@ def wait_for(look: Callable[[], Any], seconds: float) -> Any:
     return found
 
 
+def ask(path: str, body: object) -> tuple[int, Any]:
+    """Post through the proxy, and return the status and the answer."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(URL + path, json.dumps(body).encode()), timeout=10) as found:
+            return found.status, json.load(found)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error) | {"retry-after": error.headers["retry-after"]}
+
+
 def test_becomes_healthy_and_answers_with_the_numbers_of_the_bundled_model(container: str) -> None:
-    folder = ROOT / "deploy" / "models" / "pima" / "1"
-    body = example_instances(read_manifest(folder))
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{PORT}/v1/models/pima:predict", json.dumps(body).encode(), method="POST"
-    )
-    with urllib.request.urlopen(request, timeout=10) as response:
-        (prediction,) = json.load(response)["predictions"]
-    rows = np.array([list(body["instances"][0].values())], dtype=np.float32)
-    scores = Model.load(folder, threads=1).score(rows)
+    status, answer = ask("/v1/models/pima:predict", BODY)
+    assert status == 200
+    (prediction,) = answer["predictions"]
+    rows = np.array([list(BODY["instances"][0].values())], dtype=np.float32)
+    scores = Model.load(PIMA, threads=1).score(rows)
     assert prediction["reliability"]["score"] == pytest.approx(scores["reliability"][0].item(), rel=1e-5)
     assert list(prediction["probabilities"].values()) == pytest.approx(scores["probabilities"][0].tolist(), rel=1e-5)
     assert inspect(container)["State"]["Health"]["Status"] == "healthy"
@@ -148,8 +159,63 @@ def test_the_drift_alert_is_silent_on_clean_traffic_and_fires_on_a_unit_mistake(
     assert {(label["model"], label.get("feature")) for label in labels} == {("pump", None), ("pump", "temperature")}
 
 
+@pytest.fixture(scope="module")
+def replicas(container: str) -> list[str]:
+    """Three of them; the first is `container`."""
+    compose("up", "--detach", "--wait", "--no-recreate", "--scale", "service=3", "service")
+    found = compose("ps", "--quiet", "--no-trunc", "service").stdout.split()
+    assert len(found) == 3
+    return sorted(found, key=lambda name: name != container)
+
+
+@pytest.mark.usefixtures("replicas")
+def test_prometheus_discovers_each_replica_and_the_proxy_spreads_requests_over_all() -> None:
+    assert wait_for(lambda: query('count(up{job="chainzrule"} == 1) == 3'), 30)
+    marks = {ask("/v1/models/pima:predict", BODY)[1]["id"].partition("-")[0] for _ in range(50)}
+    assert len(marks) == 3
+
+
+@pytest.mark.usefixtures("replicas")
+def test_feedback_finds_the_replica_that_answered() -> None:
+    for _ in range(20):
+        answer = ask("/v1/models/pima:predict", BODY)[1]
+        told = {"id": answer["id"], "row": 0, "label": answer["predictions"][0]["label"]}
+        assert ask("/v1/models/pima:feedback", {"feedback": [told]}) == (200, {"accepted": 1, "refused": []})
+
+
+def test_no_client_notices_that_a_replica_is_killed_under_load(replicas: list[str]) -> None:
+    data = request(URL, "/v1/models/pima:predict", json.dumps(BODY).encode())
+    sent_again = (
+        'sum(haproxy_backend_retry_warnings_total{proxy="replicas"} '
+        '+ haproxy_backend_redispatch_warnings_total{proxy="replicas"})'
+    )
+    assert wait_for(lambda: query(f"{sent_again} == 0"), 30)
+
+    async def load_and_kill() -> Outcome:
+        load = asyncio.create_task(closed_loop(URL, data, 16, 3000))
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(docker, "kill", replicas[-1])
+        assert not load.done()
+        return await load
+
+    outcome = asyncio.run(load_and_kill())
+    assert outcome.statuses == {200: 3000}
+    # Else it was not the proxy that hid it.
+    assert wait_for(lambda: query(f"{sent_again} > 0"), 30)
+    assert wait_for(lambda: query('count(up{job="chainzrule"} == 1) == 2'), 30)
+
+
 def test_stops_with_status_0_when_it_has_drained(container: str) -> None:
     started = time.monotonic()
     docker("stop", "--time", "30", container)
     assert time.monotonic() - started < 10  # five seconds of draining among them
     assert inspect(container)["State"]["ExitCode"] == 0
+
+
+@pytest.mark.usefixtures("replicas")
+def test_the_proxy_says_in_the_services_words_that_no_replica_is_left() -> None:
+    compose("kill", "service")
+    asked = wait_for(lambda: (found := ask("/v1/models/pima:predict", BODY))[0] == 503 and found, 20)
+    message = "no replica can be reached: try again"
+    assert asked == (503, {"error": {"code": "not_ready", "message": message}, "retry-after": "1"})
+    assert ask("/v2/models/pima/infer", {}) == (503, {"error": message, "retry-after": "1"})

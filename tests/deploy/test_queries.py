@@ -56,8 +56,8 @@ class Watched(NamedTuple):
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     # Two workers, so that there is something to say of workers too.
     with (
-        running(MODELS, "--workers", "2", "--threads", "1") as service,
-        scraping(urlsplit(service.url).netloc, tmp_path_factory.mktemp("prometheus")) as prometheus,
+        running(MODELS, "--workers", "2", "--threads", "1", "--canary", "pump=0.1") as service,
+        scraping([urlsplit(service.url).netloc], tmp_path_factory.mktemp("prometheus")) as prometheus,
         under_traffic(service.url),
     ):
         yield Watched(prometheus, time.monotonic() + PATIENCE_SECONDS)

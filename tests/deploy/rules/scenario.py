@@ -55,7 +55,7 @@ class Scenario:
         samples = [] if value is None else [{"labels": _selector("", labels), "value": round(value * 1e6)}]
         self._test(promql_expr_test=[_query(f"round(1e6 * ({expression}))", at, samples)])
 
-    def assert_firing(self, *alerts: str, at: str = "20m") -> None:
+    def assert_firing(self, *alerts: str, at: str = "25m") -> None:
         """Assert that just these alerts fire, for whatever labels."""
         samples = [{"labels": _selector("", {"alertname": alert}), "value": 1} for alert in alerts]
         self._test(promql_expr_test=[_query('group by (alertname) (ALERTS{alertstate="firing"})', at, samples)])
@@ -63,7 +63,7 @@ class Scenario:
     def assert_text(self, alert: str, labels: Mapping[str, str], annotations: Mapping[str, str]) -> None:
         """Assert what a firing alert says."""
         expected = {"exp_labels": dict(labels), "exp_annotations": dict(annotations)}
-        self._test(alert_rule_test=[{"alertname": alert, "eval_time": "20m", "exp_alerts": [expected]}])
+        self._test(alert_rule_test=[{"alertname": alert, "eval_time": "25m", "exp_alerts": [expected]}])
 
     def _test(self, **tests: Any) -> None:
         series = [{"series": name, "values": values} for name, values in self._series.items()]

@@ -65,6 +65,10 @@ def test_a_file_becomes_a_version_and_what_was_inferred_is_shown(tmp_path: Path,
     assert manifest.table.names == ("amount", "city", "since", "grade")
     assert manifest.table.ignored == ("number", "member", "country")
     assert manifest.training.data == f"loans.{kind}, 400 rows; split at random, by class"
+    assert f"how it does, to be opened in a browser: {folder / 'report.html'}" in said
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert "number is identifier and is left out: numbers the rows" in report
+    assert "country is constant and is left out" in report
 
 
 def test_flags_and_options_override_what_is_inferred(tmp_path: Path) -> None:
@@ -115,6 +119,10 @@ def test_texts_alone_go_through_the_encoder(tmp_path: Path, reviews: pd.DataFram
     assert isinstance(manifest.input, TextInput)
     assert manifest.input.example in reviews["text"].tolist()
     assert (manifest.classes, manifest.evaluation.rows) == (("bad", "good"), 60)
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Logistic regression" in report
+    assert "it takes no texts, and there is nothing else" in report.lower()
+    assert "dimensions of a sentence embedding" in report
     code, said, _ = train(
         tmp_path, _without_a_text(data), "--target", "verdict", "--version", "2", "--encoder", str(tiny_encoder)
     )
@@ -180,6 +188,9 @@ def test_a_folder_of_pictures_becomes_an_image_model(tmp_path: Path, monkeypatch
     assert (manifest.classes, manifest.input.mode, manifest.input.resize) == (("dark", "light"), "RGB", "crop")
     assert (manifest.input.height, manifest.input.width) == (16, 16)
     assert manifest.evaluation.rows == 28
+    report = (version / "report.html").read_text(encoding="utf-8")
+    assert "on 28 test pictures" in report
+    assert "linear models and trees on raw pixels are no fair comparison" in report
     (folder / "dark" / "0.jpg").write_bytes(b"no picture")
     code, said, _ = train(tmp_path, folder, "--version", "2")
     assert code == 1
