@@ -76,6 +76,11 @@ class TrainedTable:
         """What clients send."""
         return self.encoder.describe(self.estimator.standardiser_, self.plan.ignored)
 
+    @property
+    def sent(self) -> NDArray[np.float64]:
+        """The rows of the whole table as a served model scores them, see `service.inference.feeds.Rows`."""
+        return _as_sent(self.plan, self.rows, self.text)
+
     @cached_property
     def test_predictions(self) -> NDArray[Any]:
         """What the estimator makes of the test rows: probabilities [n, K] by class, or values [n].
@@ -173,13 +178,13 @@ def train_plan(
 ) -> TrainedTable:
     """Return a network fitted to a table whose plan was looked at; see `train_table`."""
     text = embed_column(plan, encoder, progress=progress)
-    if text is not None:
-        plan = plan._replace(values=plan.values | {text.name: text.lengths})
+    values = plan.values if text is None else plan.values | {text.name: text.lengths}
     parts = plan.parts
-    columns_of = TableEncoder.fit(plan.used, plan.at(parts.training), text and text.input)
-    rows = sent = columns_of.rows(plan.values)
+    training = {name: column[parts.training] for name, column in values.items()}
+    columns_of = TableEncoder.fit(plan.used, training, None if text is None else text.input)
+    rows = columns_of.rows(values)
     if text is not None:
-        rows, sent = (np.concatenate([rows, behind], axis=1) for behind in (text.embeddings, text.tokens))
+        rows = np.concatenate([rows, text.embeddings], axis=1)
     width = len(columns_of.expansion().owners)
     check_fits("the table with a column for each common category", 8.0 * rows.shape[0] * width, COLUMNS_FACTOR)
     columns = _settled(columns_of.expand(rows[parts.training]))
@@ -187,7 +192,12 @@ def train_plan(
     fitted.set_params(random_state=seed, progress=progress)
     with _one_thread():
         fitted.fit(columns, plan.target.codes[parts.training])
-    return TrainedTable(plan, columns_of, fitted, rows, look_for_trouble(plan, sent), seed, text)
+    return TrainedTable(plan, columns_of, fitted, rows, look_for_trouble(plan, _as_sent(plan, rows, text)), seed, text)
+
+
+def _as_sent(plan: TablePlan, rows: NDArray[np.float64], text: TextColumn | None) -> NDArray[np.float64]:
+    """Return rows with a text's tokens in the place of its embedding."""
+    return rows if text is None else np.concatenate([rows[:, : len(plan.used)], text.tokens], axis=1)
 
 
 @contextmanager

@@ -26,6 +26,8 @@ class Inside(NamedTuple):
 
     network: Network
     standardiser: InputStandardiser
+    rows: NDArray[np.float64]
+    """The test rows as the standardiser takes them, [n, …]"""
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ class Subject:
 def of_table(trained: TrainedTable) -> Subject:
     """Return what a report on a table is about."""
     test = _some(trained.plan.parts.test, trained.seed)
-    rows = trained.rows[test].astype(np.float32)
-    inside = Inside(trained.network, trained.standardiser)
+    rows = trained.sent[test].astype(np.float32)
+    inside = Inside(trained.network, trained.standardiser, trained.rows[test])
     return _of_plan(trained.plan, test, "rows", rows, trained.findings, inside)
 
 
@@ -173,7 +175,7 @@ def _some(test: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
 
 
 @torch.no_grad()
-def network_rows(subject: Subject, inside: Inside) -> torch.Tensor:
+def network_rows(inside: Inside) -> torch.Tensor:
     """Return the test rows of a table as its network takes them, [n, n_0]."""
     kind = next(inside.network.parameters()).dtype
-    return inside.standardiser(torch.from_numpy(subject.rows).double()).to(kind)
+    return inside.standardiser(torch.from_numpy(inside.rows)).to(kind)
