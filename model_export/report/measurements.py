@@ -63,7 +63,7 @@ def measure(model: Model, subject: Subject) -> Measurements:
         usualness(answers),
         tau(answers),
         leanings(answers),
-        () if inside is None else tuple(layer_curves(inside, network_rows(inside))),
+        () if inside is None else tuple(layer_curves(inside, network_rows(subject, inside))),
         None if answers.manifest.regression else confusion(answers),
         surprises(answers, subject),
     )

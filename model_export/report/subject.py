@@ -26,8 +26,6 @@ class Inside(NamedTuple):
 
     network: Network
     standardiser: InputStandardiser
-    rows: NDArray[np.float64]
-    """The test rows as the standardiser takes them, [n, …]"""
 
 
 @dataclass(frozen=True)
@@ -70,8 +68,8 @@ class Subject:
 def of_table(trained: TrainedTable) -> Subject:
     """Return what a report on a table is about."""
     test = _some(trained.plan.parts.test, trained.seed)
-    rows = trained.sent[test].astype(np.float32)
-    inside = Inside(trained.network, trained.standardiser, trained.rows[test])
+    rows = trained.rows[test].astype(np.float32)
+    inside = Inside(trained.network, trained.standardiser)
     return _of_plan(trained.plan, test, "rows", rows, trained.findings, inside)
 
 
@@ -175,7 +173,7 @@ def _some(test: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
 
 
 @torch.no_grad()
-def network_rows(inside: Inside) -> torch.Tensor:
+def network_rows(subject: Subject, inside: Inside) -> torch.Tensor:
     """Return the test rows of a table as its network takes them, [n, n_0]."""
     kind = next(inside.network.parameters()).dtype
-    return inside.standardiser(torch.from_numpy(inside.rows)).to(kind)
+    return inside.standardiser(torch.from_numpy(subject.rows).double()).to(kind)
