@@ -76,11 +76,6 @@ class TrainedTable:
         """What clients send."""
         return self.encoder.describe(self.estimator.standardiser_, self.plan.ignored)
 
-    @property
-    def sent(self) -> NDArray[np.float64]:
-        """The rows of the whole table as a served model scores them, see `service.inference.feeds.Rows`."""
-        return _as_sent(self.plan, self.rows, self.text)
-
     @cached_property
     def test_predictions(self) -> NDArray[Any]:
         """What the estimator makes of the test rows: probabilities [n, K] by class, or values [n].
@@ -182,9 +177,9 @@ def train_plan(
     parts = plan.parts
     training = {name: column[parts.training] for name, column in values.items()}
     columns_of = TableEncoder.fit(plan.used, training, None if text is None else text.input)
-    rows = columns_of.rows(values)
+    rows = sent = columns_of.rows(values)
     if text is not None:
-        rows = np.concatenate([rows, text.embeddings], axis=1)
+        rows, sent = (np.concatenate([rows, behind], axis=1) for behind in (text.embeddings, text.tokens))
     width = len(columns_of.expansion().owners)
     check_fits("the table with a column for each common category", 8.0 * rows.shape[0] * width, COLUMNS_FACTOR)
     columns = _settled(columns_of.expand(rows[parts.training]))
@@ -192,12 +187,7 @@ def train_plan(
     fitted.set_params(random_state=seed, progress=progress)
     with _one_thread():
         fitted.fit(columns, plan.target.codes[parts.training])
-    return TrainedTable(plan, columns_of, fitted, rows, look_for_trouble(plan, _as_sent(plan, rows, text)), seed, text)
-
-
-def _as_sent(plan: TablePlan, rows: NDArray[np.float64], text: TextColumn | None) -> NDArray[np.float64]:
-    """Return rows with a text's tokens in the place of its embedding."""
-    return rows if text is None else np.concatenate([rows[:, : len(plan.used)], text.tokens], axis=1)
+    return TrainedTable(plan, columns_of, fitted, rows, look_for_trouble(plan, sent), seed, text)
 
 
 @contextmanager
