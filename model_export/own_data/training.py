@@ -173,11 +173,11 @@ def train_plan(
 ) -> TrainedTable:
     """Return a network fitted to a table whose plan was looked at; see `train_table`."""
     text = embed_column(plan, encoder, progress=progress)
-    if text is not None:
-        plan = plan._replace(values=plan.values | {text.name: text.lengths})
+    values = plan.values if text is None else plan.values | {text.name: text.lengths}
     parts = plan.parts
-    columns_of = TableEncoder.fit(plan.used, plan.at(parts.training), text and text.input)
-    rows = sent = columns_of.rows(plan.values)
+    training = {name: column[parts.training] for name, column in values.items()}
+    columns_of = TableEncoder.fit(plan.used, training, None if text is None else text.input)
+    rows = sent = columns_of.rows(values)
     if text is not None:
         rows, sent = (np.concatenate([rows, behind], axis=1) for behind in (text.embeddings, text.tokens))
     width = len(columns_of.expansion().owners)

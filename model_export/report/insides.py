@@ -26,7 +26,7 @@ def leaning(measured: Measurements) -> Markup | None:
     words = [
         f"How much {what} changes with a feature, per training standard deviation of it, at each test row: the mean of "
         "its size. It is local: what a small change would do, not what a large one would, nor a cause. Features that "
-        "tell the same share it among them. Of a category or a date it is the norm over the columns made of it."
+        "tell the same share it among them. Of a category, a date or a text it is the norm over the columns made of it."
     ]
     rest = measured.leanings[SHOWN_FEATURES:]
     if rest:

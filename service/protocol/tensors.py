@@ -44,6 +44,7 @@ class Tensors:
         manifest = model.manifest
         self.manifest = manifest
         self.reader = _reader(model, limits)
+        self.texts = text_of(manifest.input) is not None
         self.datatypes = {output.name: output.datatype for output in outputs_of(manifest)}
         self.head: dict[str, Any] = {
             "model_name": manifest.name,
@@ -125,10 +126,9 @@ class TensorCodec:
     def _json(self, scores: Scores) -> Iterator[bytes]:
         """Yield the answer's JSON in parts, however small."""
         written = self._tensors.written_head
-        texts = text_of(self._tensors.manifest.input) is not None
-        if texts or self._id is not None:
+        if self._tensors.texts or self._id is not None:
             head = dict(self._tensors.head)
-            if texts:
+            if self._tensors.texts:
                 head["parameters"] = head["parameters"] | {"truncated_rows": self.altered}
             if self._id is not None:
                 head["id"] = self._id
