@@ -11,8 +11,7 @@ from deploy.capacity.sizing import BYTES_PER_SAMPLE, Size, Traffic, size
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the cores, the memory and the series that the traffic on the command line takes."""
     measured = read()
-    traffic = _traffic(arguments, measured)
-    sys.stdout.write(report(traffic, size(traffic, measured), measured))
+    sys.stdout.write(report(_traffic(arguments, measured), measured))
 
 
 def _traffic(arguments: Sequence[str] | None, measured: Measured) -> Traffic:
@@ -51,47 +50,53 @@ def _whole(least: int) -> Callable[[str], int]:
     return number
 
 
-def report(traffic: Traffic, found: Size, measured: Measured) -> str:
-    """Return a line a figure, each with where it comes from."""
+def report(traffic: Traffic, measured: Measured) -> str:
+    """Return a line a figure, for the traffic and for ten and a hundred times as much, with where it comes from."""
     model, replica, monitoring = measured.models[traffic.model], measured.replica, measured.monitoring
+    sizes = [size(traffic._replace(requests=traffic.requests * times), measured) for times in (1, 10, 100)]
+
+    def line(name: str, figure: Callable[[Size], str], source: str = "") -> str:
+        return (f"{name:<19}" + "".join(f"{figure(found):>12}" for found in sizes) + f"  {source}").rstrip() + "\n"
+
     request = f"{model.request_microseconds:.0f} + {traffic.rows} × {model.row_microseconds:.1f} µs"
-    lines = [
-        ("busy cores", f"{found.busy_cores:.2f}", f"{traffic.requests:g}/s × ({request}) [a]"),
-        (
+    version = f"{replica.megabytes:.0f} + {traffic.versions} × {model.megabytes:.1f} MB"
+    lines = (
+        line("requests/s", lambda found: f"{found.requests:,g}"),
+        line("busy cores", lambda found: f"{found.busy_cores:,.2f}", f"× ({request}) [a]"),
+        line(
             "replicas",
-            f"{found.replicas}",
-            f"of {traffic.workers} core each, busy for at most {traffic.utilisation:.0%}; {traffic.spare} to spare",
+            lambda found: f"{found.replicas:,}",
+            f"{traffic.workers} core each, {traffic.utilisation:.0%} busy; {traffic.spare} to spare",
         ),
-        ("cores", f"{found.cores}", ""),
-        (
-            "memory, a replica",
-            f"{found.replica_megabytes:.0f} MB",
-            f"{traffic.workers} × ({replica.megabytes:.0f} + {traffic.versions} × {model.megabytes:.1f} MB) [a]",
+        line("cores", lambda found: f"{found.cores:,}"),
+        line(
+            "MB, a replica",
+            lambda found: f"{found.replica_megabytes:.0f}",
+            f"{traffic.workers} × ({version}) [a]",
         ),
-        ("memory, all", f"{found.replicas * found.replica_megabytes / 1024:.1f} GB", ""),
-        (
+        line("GB, all", lambda found: f"{found.replicas * found.replica_megabytes / 1024:,.1f}"),
+        line(
             "series, a replica",
-            f"{found.series_per_replica:,}",
-            f"{replica.series} + {traffic.versions} × {model.series}; {found.scrape_kilobytes:.0f} kB a scrape [a]",
+            lambda found: f"{found.series_per_replica:,}",
+            f"{replica.series} + {traffic.versions} × {model.series}; {sizes[0].scrape_kilobytes:.0f} kB a scrape [a]",
         ),
-        ("series, all", f"{found.series:,}", ""),
-        ("samples a second", f"{found.samples_per_second:,.0f}", f"every {traffic.scrape_seconds:g} s"),
-        ("Prometheus: cores", f"{found.prometheus_cores:.2f}", "by samples a second [b]"),
-        ("Prometheus: memory", f"{found.prometheus_gigabytes:.1f} GB", "by series [b]"),
-        (
-            "Prometheus: disk",
-            f"{found.prometheus_disk_gigabytes:.1f} GB",
+        line("series, all", lambda found: f"{found.series:,}"),
+        line("samples/s", lambda found: f"{found.samples_per_second:,.0f}", f"every {traffic.scrape_seconds:g} s"),
+        line("Prometheus: cores", lambda found: f"{found.prometheus_cores:.2f}", "by samples/s [b]"),
+        line("Prometheus: GB", lambda found: f"{found.prometheus_gigabytes:,.1f}", "by series [b]"),
+        line(
+            "Prometheus: disk GB",
+            lambda found: f"{found.prometheus_disk_gigabytes:,.0f}",
             f"{traffic.retention_days:g} days, {BYTES_PER_SAMPLE:g} bytes a sample [c]",
         ),
-        (
+        line(
             "Prometheus: rules",
-            f"{found.rules_share:.0%}",
-            f"of its interval is what {monitoring.slowest_group} takes [b]",
+            lambda found: f"{found.rules_share:.0%}",
+            f"of its interval that {monitoring.slowest_group} takes [b]",
         ),
-    ]
-    table = "".join(f"{name:<20}{value:>12}  {source}".rstrip() + "\n" for name, value, source in lines)
+    )
     return (
-        f"{table}\n"
+        f"{'':19}{'as asked':>12}{'10 times':>12}{'100 times':>12}\n{''.join(lines)}\n"
         f"[a] measured on {measured.processor}: {REPLICA_COMMAND}\n"
         f"[b] of {monitoring.replicas} replicas, {monitoring.series:,.0f} series: {PROMETHEUS_COMMAND}\n"
         "[c] not measured: the upper end of what Prometheus's documentation says\n"

@@ -33,6 +33,7 @@ class Traffic(NamedTuple):
 class Size(NamedTuple):
     """What it takes."""
 
+    requests: float
     busy_cores: float
     replicas: int
     cores: int
@@ -62,6 +63,7 @@ def size(traffic: Traffic, measured: Measured) -> Size:
     series = replicas * series_per_replica
     samples = series / traffic.scrape_seconds
     return Size(
+        traffic.requests,
         busy,
         replicas,
         replicas * traffic.workers,

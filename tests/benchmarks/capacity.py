@@ -75,7 +75,8 @@ def time_of(repository: Path, folder: Path) -> tuple[float, float]:
             rough = asyncio.run(cost(service, data, 4 * CONNECTIONS))
             costs.append(asyncio.run(cost(service, data, max(round(SECONDS / rough), CONNECTIONS))))
     row = (costs[1] - costs[0]) / (ROWS[1] - ROWS[0])
-    return costs[0] - row, row
+    # Where reading a row is all that costs, the line may begin below nothing: then all is laid on the rows.
+    return (costs[0] - row, row) if row < costs[0] else (0.0, max(costs[0], costs[1] / ROWS[1]))
 
 
 def held(repository: Path, folder: Path) -> Held:

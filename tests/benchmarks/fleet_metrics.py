@@ -111,7 +111,7 @@ class Cost(NamedTuple):
 
     @classmethod
     def read(cls, prometheus: Prometheus) -> "Cost":
-        samples = {}
+        samples: dict[str, float] = {}
         for family in text_string_to_metric_families(prometheus.own_metrics()):
             for sample in family.samples:
                 key = f"{sample.name} {sample.labels.get('rule_group', '').partition(';')[2]}".strip()

@@ -29,7 +29,7 @@ def test_a_traffic_takes_the_cores_that_its_requests_and_rows_keep_busy() -> Non
     assert found.busy_cores == pytest.approx(0.2)
     assert (found.replicas, found.cores) == (2, 2)
     assert size(TRAFFIC._replace(requests=10_000), MEASURED).replicas == 5
-    assert size(TRAFFIC._replace(requests=10_000, workers=2), MEASURED)[1:3] == (3, 6)
+    assert size(TRAFFIC._replace(requests=10_000, workers=2), MEASURED)[2:4] == (3, 6)
 
 
 def test_every_version_adds_its_memory_and_series_to_every_replica() -> None:
