@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn import datasets
@@ -123,12 +122,11 @@ def run_fold(table: Table, seed: int, training: NDArray[np.int64], test: NDArray
 def measure(table: Table) -> dict[str, NDArray[np.float64]]:
     """Return accuracy or R², and log loss, [folds of all repeats, models]."""
     splitter = StratifiedKFold if table.classes else KFold
-    jobs = [
-        delayed(run_fold)(table, repeat, training, test)
+    folds = [
+        run_fold(table, repeat, training, test)
         for repeat in range(REPEATS)
         for training, test in splitter(FOLDS, shuffle=True, random_state=repeat).split(table.rows, table.target)
     ]
-    folds = Parallel(n_jobs=1)(jobs)
     return {"right": np.array([fold.right for fold in folds]), "log loss": np.array([fold.log_loss for fold in folds])}
 
 
