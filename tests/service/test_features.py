@@ -99,12 +99,12 @@ def test_a_table_has_one_text_which_is_called_otherwise_than_its_tensor() -> Non
         "may_be_missing": True,
         "missing_ratio": 0.1,
     }
-    table = TableInput(features=(NUMBER, text), clamp=10)  # type: ignore[arg-type]
+    table = TableInput.model_validate({"features": [NUMBER, text], "clamp": 10})
     assert table.text is not None
     assert table.text.bounds == (3, 8)
     assert not table.numbers_alone
     assert TableInput.model_validate_json(table.model_dump_json()) == table
     with pytest.raises(ValidationError, match="a table has one text at most, not note, other"):
-        TableInput(features=(text, text | {"name": "other"}), clamp=10)  # type: ignore[arg-type]
+        TableInput.model_validate({"features": [text, text | {"name": "other"}], "clamp": 10})
     with pytest.raises(ValidationError, match="a tensor is called features, and so is the text"):
-        TableInput(features=(NUMBER, text | {"name": "features"}), clamp=10)  # type: ignore[arg-type]
+        TableInput.model_validate({"features": [NUMBER, text | {"name": "features"}], "clamp": 10})
