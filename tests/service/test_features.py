@@ -101,7 +101,7 @@ def test_a_table_has_one_text_which_is_called_otherwise_than_its_tensor() -> Non
     }
     table = TableInput.model_validate({"features": [NUMBER, text], "clamp": 10})
     assert table.text is not None
-    assert table.text.bounds == (3, 8)
+    assert list(table.text.bounds) == [3, 8]
     assert not table.numbers_alone
     assert TableInput.model_validate_json(table.model_dump_json()) == table
     with pytest.raises(ValidationError, match="a table has one text at most, not note, other"):
