@@ -175,7 +175,7 @@ def train_plan(
     text = embed_column(plan, encoder, progress=progress)
     values = plan.values if text is None else plan.values | {text.name: text.lengths}
     parts = plan.parts
-    training = {name: column[parts.training] for name, column in values.items()}
+    training = plan._replace(values=values).at(parts.training)
     columns_of = TableEncoder.fit(plan.used, training, None if text is None else text.input)
     rows = sent = columns_of.rows(values)
     if text is not None:
