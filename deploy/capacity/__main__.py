@@ -61,7 +61,7 @@ def report(traffic: Traffic, measured: Measured) -> str:
     request = f"{model.request_microseconds:.0f} + {traffic.rows} × {model.row_microseconds:.1f} µs"
     version = f"{replica.megabytes:.0f} + {traffic.versions} × {model.megabytes:.1f} MB"
     lines = (
-        line("requests/s", lambda found: f"{found.requests:,g}"),
+        line("requests/s", lambda found: f"{found.requests:,.10g}"),
         line("busy cores", lambda found: f"{found.busy_cores:,.2f}", f"× ({request}) [a]"),
         line(
             "replicas",

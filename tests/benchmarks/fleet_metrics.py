@@ -6,7 +6,8 @@ project's configuration and rules, at the interval given, and says of itself wha
 
     python -m tests.benchmarks.fleet_metrics [--replicas 500] [--interval 15] [--minutes 6] [--json FILE]
 
-The long windows of the rules fill up with the time that this runs: their cost is given a sample, too.
+The long windows of the rules hold no more than the time that this runs. Groups of one name in both files of rules count
+as one, their intervals and their durations added.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from random import Random
 from time import monotonic
 from typing import Any, NamedTuple
 
+import httpx2
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.protocol.examples import example_instances
@@ -45,8 +47,6 @@ def real_exposition() -> str:
             manifest = read_manifest(folder)
             body = json.dumps(example_instances(manifest)).encode()
             await closed_loop(url, request(url, f"/v1/models/{manifest.name}:predict", body), 4, 200)
-
-    import httpx2
 
     with running(MODELS, "--threads", "1") as service:
         asyncio.run(use(service.url))
