@@ -132,7 +132,7 @@ class _Watch:
             self._resumed += chunk.rows
         else:
             self._rows += chunk.rows
-        words = f"{self._resumed + self._rows:,} rows, {self._rows / (monotonic() - self._began):,.0f} rows/s"
+        words = f"{self._resumed + self._rows:,} rows, {self._rows / max(monotonic() - self._began, 1e-9):,.0f} rows/s"
         if self._bar is not None:
             self._bar.update(self._task, completed=self._done, description=words)
         elif monotonic() - self._told >= _SECONDS_A_LINE:

@@ -1,5 +1,6 @@
 """Scoring over a Ray cluster, whose machines all see the same folders."""
 
+import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -25,7 +26,8 @@ class RayEngine:
         ScoringError: if Ray is not installed, or no cluster answers there.
     """
 
-    def __init__(self, address: str | None = None, **options: Any) -> None:
+    def __init__(self, address: str | None = None) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
         try:
             import ray  # noqa: PLC0415 - seconds to load, for this alone
         except ModuleNotFoundError:
@@ -33,7 +35,9 @@ class RayEngine:
         self._ray = ray
         if not ray.is_initialized():
             try:
-                ray.init(address, include_dashboard=None if address else False, log_to_driver=False, **options)
+                ray.init(
+                    address, include_dashboard=None if address else False, log_to_driver=False, logging_level="ERROR"
+                )
             except (ConnectionError, ValueError) as error:
                 raise ScoringError(f"no Ray cluster answers at {address or 'RAY_ADDRESS'}: {error}") from error
 

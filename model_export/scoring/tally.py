@@ -65,7 +65,8 @@ class Tally:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
         """Return what `to_json` returned as it was."""
-        return cls(**{name: Counter(part) if isinstance(part, dict) else part for name, part in content.items()})
+        parts: dict[str, Any] = {name: Counter(p) if isinstance(p, dict) else p for name, p in content.items()}
+        return cls(**parts)
 
 
 class Counting:
