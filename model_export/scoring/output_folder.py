@@ -66,6 +66,9 @@ class OutputFolder:
             _write_json(file, job)
         for left in (*self.path.glob(f"{_TEMPORARY}*"), *self.path.glob(f"_*/{_TEMPORARY}*")):
             left.unlink(missing_ok=True)
+        if self.summary is not None:
+            self._tidy()  # in case that the kill came in between
+            return
         for folder in (_JOURNAL, _REJECTED):
             (self.path / folder).mkdir(exist_ok=True)
 
@@ -128,10 +131,15 @@ class OutputFolder:
     def close(self, summary: dict[str, Any]) -> None:
         """End a job: write its summary, and remove the journal, which nobody needs any more."""
         _write_json(self.path / _SUMMARY, summary)
-        for file in (self.path / _JOURNAL).iterdir():
-            file.unlink()
-        (self.path / _JOURNAL).rmdir()
-        if not any((self.path / _REJECTED).iterdir()):
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove what a job that is done needs no more."""
+        if (self.path / _JOURNAL).exists():
+            for file in (self.path / _JOURNAL).iterdir():
+                file.unlink()
+            (self.path / _JOURNAL).rmdir()
+        if (self.path / _REJECTED).exists() and not any((self.path / _REJECTED).iterdir()):
             (self.path / _REJECTED).rmdir()
 
     def _journal(self, number: int, suffix: str) -> Path:

@@ -118,7 +118,12 @@ def _look(file: SourceFile) -> tuple[pa.Schema, list[_Group]]:
         with pq.ParquetFile(file.path) as contents:
             facts = contents.metadata
             groups = [facts.row_group(index) for index in range(facts.num_row_groups)]
-            return contents.schema_arrow.remove_metadata(), [_Group(g.num_rows, g.total_byte_size) for g in groups]
+            schema = contents.schema_arrow.remove_metadata()
+            # Dictionaries unpack to less than a number each; eight bytes a value is what they are counted for.
+            width = 8 * len(schema)
+            return schema, [
+                _Group(group.num_rows, max(group.total_byte_size, width * group.num_rows)) for group in groups
+            ]
     except (pa.ArrowException, OSError) as error:
         raise ScoringError(
             f"{file.path} begins as a Parquet file and cannot be read as one, was it copied whole? {error}"

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 _MOST_FEATURES = 8
-"""Lines about features, those with most to say."""
+"""Lines about features."""
+
+_NOTABLE = 0.001
 
 
 def report(summary: dict[str, Any]) -> Iterator[str]:
@@ -45,11 +47,21 @@ def report(summary: dict[str, Any]) -> Iterator[str]:
         yield f"mean value       {summary['mean_value']:.6g}"
     if "truncated" in summary:
         yield f"cut texts        {summary['truncated']:.2%}"
-    features = {name: shares for name, shares in summary.get("features", {}).items() if shares["out_of_range"]}
-    worst = sorted(features, key=lambda name: -features[name]["out_of_range"])
-    for name in worst[:_MOST_FEATURES]:
-        unseen = f", {features[name]['unseen']:.2%} unseen categories" if "unseen" in features[name] else ""
-        yield f"out of range     {name}: {features[name]['out_of_range']:.2%}{unseen}"
+    yield from _features(summary.get("features", {}))
+
+
+def _features(features: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each feature that there is something to say of, those with most to say first."""
+    outside = sorted(features.items(), key=lambda feature: -feature[1]["out_of_range"])
+    for name, shares in outside[:_MOST_FEATURES]:
+        if shares["out_of_range"] >= _NOTABLE:
+            unseen = f", {shares['unseen']:.2%} in unseen categories" if "unseen" in shares else ""
+            verdict = _verdict(shares["out_of_range_alarm"], "check its unit")
+            yield f"out of range     {name}: {shares['out_of_range']:.2%} of the rows{unseen}: {verdict}"
+    for name, shares in features.items():
+        if shares.get("missing_alarm"):
+            reference = f"{shares['reference_missing']:.2%} in training: ALARM, has a source failed?"
+            yield f"missing          {name}: {shares['missing']:.2%} of the rows, {reference}"
 
 
 def _verdict(alarm: bool, words: str) -> str:

@@ -16,6 +16,9 @@ _FEWEST_ROWS = 50
 _CRITICAL = 1.95
 """√(−ln(0.001 / 2) / 2): the gap of two samples that chance exceeds with probability 0.001, times √(1/m + 1/n)."""
 
+_MOST_OUT_OF_RANGE = 0.05
+"""Hardly a row in a thousand of such data as the model was trained on lies outside that training's extremes."""
+
 
 def summarise(manifest: Manifest, tally: Tally, tail_ratio_p99: float | None) -> dict[str, Any]:
     """Return what a job came to, as JSON takes it; the same for the same rows, however they were cut and resumed.
@@ -45,14 +48,7 @@ def summarise(manifest: Manifest, tally: Tally, tail_ratio_p99: float | None) ->
     else:
         found["mean_value"] = value_of(tally.value_sum) / rows
     if isinstance(manifest.input, TableInput):
-        found["features"] = {
-            name: {
-                "missing": tally.missing[name] / rows,
-                "out_of_range": tally.out_of_range[name] / rows,
-                **({"unseen": tally.unseen[name] / rows} if name in tally.unseen else {}),
-            }
-            for name in tally.missing
-        }
+        found["features"] = _features(manifest.input, manifest.reference.rows, tally)
     else:
         found["truncated"] = tally.truncated / rows
     return found
@@ -104,3 +100,20 @@ def _tail_ratio(manifest: Manifest, tally: Tally, p99: float) -> dict[str, Any]:
         "alarm_above": bound if enough else None,
         "alarm": share > bound if enough else None,
     }
+
+
+def _features(table: TableInput, calibration: int, tally: Tally) -> dict[str, Any]:
+    """Return what was missing and out of range by feature; of a very wide table by all of them together."""
+    references = {feature.name: feature.missing_ratio for feature in table.features}
+    found: dict[str, Any] = {}
+    for name, missing in tally.missing.items():
+        shares = {"missing": missing / tally.rows, "out_of_range": tally.out_of_range[name] / tally.rows}
+        if name in tally.unseen:
+            shares["unseen"] = tally.unseen[name] / tally.rows
+        alarms = {"out_of_range_alarm": shares["out_of_range"] > _MOST_OUT_OF_RANGE}
+        if name in references:
+            shares["reference_missing"] = reference = references[name]
+            chance = 3 * sqrt(reference * (1 - reference) * (1 / tally.rows + 1 / calibration))
+            alarms["missing_alarm"] = shares["missing"] > reference + max(0.05, chance)
+        found[name] = shares | alarms
+    return found

@@ -72,7 +72,7 @@ def test_paths_models_and_folders_that_are_not_there(exported: Exported, images:
         ({"--model": broken}, "schema version None"),
         ({"--model": images.folder}, "photos takes images"),
         ({"--output": taken}, "is not empty and holds no scoring job"),
-        ({"--output": source}, "is a file, or lies in one"),
+        ({"--output": taken / "letter.txt"}, "is a file, or lies in one"),
         ({"--engine": "spark"}, "no engine is called 'spark'"),
         ({"--workers": 1, "--engine": "ray"}, "--workers is of the local engine"),
     ):
