@@ -1,6 +1,5 @@
 """`chainzrule score`."""
 
-import os
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, NoReturn
@@ -69,7 +68,7 @@ def score(
         _fail(f"{output} cannot be written: {error}. What is finished stays: make room, and run the same command again")
     except KeyboardInterrupt:
         Console(stderr=True).print(Text(f"stopped: the same command goes on with {output}"), soft_wrap=True)
-        os._exit(130)  # chunks under way are not waited for: what is not finished counts as never begun
+        raise typer.Exit(130) from None
     console = Console()
     for line in (*watch.pace(), *report(summary), f"written to       {output}"):
         console.print(Text(line), soft_wrap=True)

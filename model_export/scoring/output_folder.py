@@ -200,8 +200,14 @@ class Part:
 
     def _write(self, temporary: _Temporary, rows: pa.Table, schema: pa.Schema) -> None:
         if temporary not in self._writers:
-            make = pq.ParquetWriter if self._format == "parquet" else arrow_csv.CSVWriter
-            self._writers[temporary] = make(str(temporary.path), schema)
+            file = str(temporary.path)
+            # Scores are hardly ever the same twice: looking for those that are would take twice as long as writing.
+            repeated = [field.name for field in schema if not pa.types.is_float32(field.type)]
+            self._writers[temporary] = (
+                pq.ParquetWriter(file, schema, use_dictionary=repeated)
+                if self._format == "parquet"
+                else arrow_csv.CSVWriter(file, schema)
+            )
         self._writers[temporary].write_table(rows)
 
 

@@ -1,5 +1,6 @@
 """Scoring over a Ray cluster, whose machines all see the same folders."""
 
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -33,13 +34,14 @@ class RayEngine:
         except ModuleNotFoundError:
             raise ScoringError("Ray is not installed: pip install 'chainzrule[ray]'") from None
         self._ray = ray
-        if not ray.is_initialized():
-            try:
-                ray.init(
-                    address, include_dashboard=None if address else False, log_to_driver=False, logging_level="ERROR"
-                )
-            except (ConnectionError, ValueError) as error:
-                raise ScoringError(f"no Ray cluster answers at {address or 'RAY_ADDRESS'}: {error}") from error
+        if ray.is_initialized():
+            return
+        there = address or os.environ.get("RAY_ADDRESS")
+        own: dict[str, Any] = {} if there else {"include_dashboard": False}
+        try:
+            ray.init(there, log_to_driver=False, logging_level=logging.ERROR, **own)
+        except (ConnectionError, ValueError) as error:
+            raise ScoringError(f"no Ray cluster answers at {there}: {error}") from error
 
     def run(self, job: Job, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """Have every chunk scored."""

@@ -22,7 +22,7 @@ SCHEMA = pa.schema(
 
 
 def content_of(row: Mapping[str, Any]) -> str:
-    """Return a row as JSON by column."""
+    """Return a row as JSON by column; infinity and NaN as Python writes them."""
     return json.dumps(row, ensure_ascii=False, default=str)
 
 

@@ -87,9 +87,8 @@ def write_and_score(exported: Exported, folder: Path, table: pa.Table, *more: ob
 
 
 def test_parquet_with_categories_and_dates(loans: Exported, tmp_path: Path) -> None:
-    rows = [
-        row | {"member": bool(row["member"])} for row in make_loans(30, seed=9).drop(columns="paid").to_dict("records")
-    ]
+    frame = make_loans(30, seed=9).drop(columns="paid")
+    rows: list[Row] = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
     rows += [_GOOD | change for change in _CHANGES]
     table = pa.Table.from_pandas(pd.DataFrame(rows), preserve_index=False)
     output = write_and_score(loans, tmp_path, table)
