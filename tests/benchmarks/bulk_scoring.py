@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -64,14 +64,27 @@ def write_rows(model: Model, rows: int, file: Path) -> None:
         writer.close()
 
 
-def best(rows: int, work: Callable[[], object]) -> float:
-    """Rows a second of the best of a few rounds."""
-    seconds = []
+class Pace(NamedTuple):
+    """How fast rows went."""
+
+    rows: int
+    seconds: float
+    processor: float
+    """seconds of processor time, of all threads: what other work on the machine hardly changes"""
+
+    def __str__(self) -> str:
+        return f"{self.rows / self.seconds:12,.0f} rows/s {self.processor / self.rows * 1e6:8.2f} µs of processor a row"
+
+
+def best(rows: int, work: Callable[[], object]) -> Pace:
+    """The quickest of a few rounds, by each clock for itself."""
+    seconds, processor = [], []
     for _ in range(_ROUNDS):
-        started = time.perf_counter()
+        started = time.perf_counter(), time.process_time()
         work()
-        seconds.append(time.perf_counter() - started)
-    return rows / min(seconds)
+        seconds.append(time.perf_counter() - started[0])
+        processor.append(time.process_time() - started[1])
+    return Pace(rows, min(seconds), min(processor))
 
 
 def loop(model: Model, rows: NDArray[np.float32]) -> None:
@@ -83,8 +96,8 @@ def loop(model: Model, rows: NDArray[np.float32]) -> None:
         session.run(outputs, {tensor: rows[start : start + _RUN]})
 
 
-def loops(file: Path) -> dict[str, float]:
-    """Rows a second of what there is to compare with."""
+def loops(file: Path) -> dict[str, Pace]:
+    """What there is to compare with."""
     cores = available_cores()
     model, wide = (Model.load(MODEL, threads=threads) for threads in (1, cores))
     names = model.manifest.table.names
@@ -113,8 +126,18 @@ def command(source: Path, output: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "model_export.cli", "score", *arguments]
 
 
-def score(source: Path, output: Path, *more: str) -> tuple[float, float, str]:
-    """Seconds from start to end, peak resident megabytes and what was printed; all work is in one process."""
+class Scored(NamedTuple):
+    """What the command did, in its one process from start to end."""
+
+    seconds: float
+    processor: float
+    megabytes: float
+    """resident at the peak"""
+    printed: str
+
+
+def score(source: Path, output: Path, *more: str) -> Scored:
+    """Run the command."""
     started = time.perf_counter()
     process = subprocess.Popen(command(source, output, *more), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -122,7 +145,8 @@ def score(source: Path, output: Path, *more: str) -> tuple[float, float, str]:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
-    return time.perf_counter() - started, usage.ru_maxrss / 1024, printed
+    processor = usage.ru_utime + usage.ru_stime
+    return Scored(time.perf_counter() - started, processor, usage.ru_maxrss / 1024, printed)
 
 
 def digest(folder: Path) -> str:
@@ -134,24 +158,30 @@ def digest(folder: Path) -> str:
     return found.hexdigest()
 
 
-def kill_and_resume(source: Path, folder: Path, kills: int) -> tuple[int, bool]:
-    """Kill a job at random moments of a whole one's time; return how many kills hit, and whether all is equal."""
+def kill_and_resume(source: Path, folder: Path, kills: int) -> bool:
+    """Kill jobs at random moments of the time that a whole one takes; return whether all outputs are the whole one's.
+
+    Each is resumed and killed again until it is done, which ends some before all kills are spent: then another begins.
+    """
     whole, killed = folder / "whole", folder / "killed"
-    seconds, _, _ = score(source, whole, "--chunk-mib", "2")
-    generator, hit = random.Random(0), 0
-    for _ in range(kills):
+    seconds = score(source, whole, "--chunk-mib", "2").seconds
+    expected, generator, finished = digest(whole), random.Random(0), []
+    while kills:
         process = subprocess.Popen(
             command(source, killed, "--chunk-mib", "2"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         time.sleep(generator.uniform(0, seconds))
         process.send_signal(signal.SIGKILL)
-        hit += process.wait() == -signal.SIGKILL
-        journal = len(list(killed.glob("_journal/*.json")))
-        print(f"  killed: {journal} chunks finished, {'done' if (killed / '_summary.json').exists() else 'not done'}")
-        if (killed / "_summary.json").exists():
-            break
-    score(source, killed, "--chunk-mib", "2")
-    return hit, digest(whole) == digest(killed)
+        kills -= process.wait() == -signal.SIGKILL
+        finished.append(len(list(killed.glob("_journal/*.json"))))
+        if (killed / "_summary.json").exists() or not kills:
+            score(source, killed, "--chunk-mib", "2")
+            print(f"  killed with {', '.join(map(str, finished))} of {len(list(whole.glob('part-*')))} chunks finished")
+            if digest(killed) != expected:
+                return False
+            shutil.rmtree(killed)
+            finished.clear()
+    return True
 
 
 def main() -> None:
@@ -171,16 +201,18 @@ def main() -> None:
                 write_rows(model, rows, folder / name)
         if chosen.rows:
             for name, pace in loops(folder / "rows.parquet").items():
-                print(f"{name:45} {pace:12,.0f} rows/s", flush=True)
+                print(f"{name:45} {pace}", flush=True)
         for name in ("rows.parquet", "rows.csv"):
             if sources[name]:
-                seconds, megabytes, printed = score(folder / name, folder / "scored")
-                print(f"score {name}: {sources[name]:,} rows in {seconds:.1f} s from start to end, ", end="")
-                print(f"{sources[name] / seconds:,.0f} rows/s, peak {megabytes:.0f} MB resident\n{printed}", flush=True)
+                found = score(folder / name, folder / "scored")
+                print(f"{f'score {name}, from start to end':45} {Pace(sources[name], found.seconds, found.processor)}")
+                print(
+                    f"  {sources[name]:,} rows, at most {found.megabytes:.0f} MB resident\n{found.printed}", flush=True
+                )
                 shutil.rmtree(folder / "scored")
         if chosen.kill_rows:
-            hit, same = kill_and_resume(folder / "killed.parquet", folder, chosen.kills)
-            print(f"killed {hit} times and resumed: the output is {'identical' if same else 'DIFFERENT'}")
+            same = kill_and_resume(folder / "killed.parquet", folder, chosen.kills)
+            print(f"killed {chosen.kills} times and resumed: the output is {'identical' if same else 'DIFFERENT'}")
 
 
 if __name__ == "__main__":
