@@ -1,12 +1,12 @@
-"""`chainzrule` on the command line; `serve` needs the service alone, everything else the `export` extra."""
+"""`chainzrule` on the command line; `serve` needs the service alone, `score` no torch, all else the `export` extra."""
 
 import sys
 
 USAGE = """\
 usage: chainzrule serve [--repository DIR] [--host HOST] [--port PORT] ...
 
-train, verify and inspect are not installed here ({missing} is missing). To have them:
-    pip install 'chainzrule[export]'
+train, verify, inspect and score are not installed here ({missing} is missing). To have them:
+    pip install 'chainzrule[export]'    or, for score alone, 'chainzrule[score]'
 """
 
 
@@ -18,10 +18,13 @@ def main() -> None:
         serve(sys.argv[2:], program="chainzrule serve")
         return
     try:
-        from model_export.commands import app  # noqa: PLC0415 - absent in an installation that only serves
+        if sys.argv[1:2] == ["score"]:
+            from model_export.scoring.command import app  # noqa: PLC0415 - torch takes seconds and 300 MB
+        else:
+            from model_export.commands import app  # noqa: PLC0415 - absent in an installation that only serves
     except ModuleNotFoundError as error:
         sys.exit(USAGE.format(missing=error.name))
-    app()
+    app(sys.argv[2:], prog_name="chainzrule score") if sys.argv[1:2] == ["score"] else app()
 
 
 if __name__ == "__main__":

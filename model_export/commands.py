@@ -231,6 +231,12 @@ def serve() -> None:
     raise AssertionError("chainzrule.cli runs serve before the offline half is loaded")
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+def score() -> None:
+    """Score CSV or Parquet files of any size; `chainzrule score --help` says how."""
+    raise AssertionError("chainzrule.cli runs score before torch is loaded")
+
+
 def _written(folder: Path, repository: Path) -> None:
     console.print(card(read_manifest(folder)))
     console.print(Text(f"written to {folder}; serve it: chainzrule serve --repository {repository}"), soft_wrap=True)

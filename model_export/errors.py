@@ -27,3 +27,7 @@ class VerificationError(ModelExportError):
 
 class EncoderError(ModelExportError):
     """A folder does not hold an encoder of texts that can be exported and served."""
+
+
+class ScoringError(ModelExportError):
+    """A table cannot be scored in bulk as it is, or not into that folder."""

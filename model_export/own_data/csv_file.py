@@ -4,7 +4,6 @@ import csv
 import re
 from collections.abc import Callable
 from io import StringIO
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,17 +12,12 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from model_export.errors import DataError
+from model_export.own_data.dialect import DECIMAL_COMMA, DELIMITERS, MISSING, find_delimiter
 
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "?")
-"""What stands for a value that is not known."""
-
-_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _LOOKED_AT = 1 << 20
 """Bytes that the delimiter is found by; a header must be within them."""
 
-_MOST_LINES = 50
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_DECIMAL_COMMA = r"[+-]?\d+(?:,\d+)?"
 _CUT = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 
 
@@ -67,28 +61,11 @@ def read_csv(file: Path, check: Callable[[list[str]], None]) -> CsvTable:
     frame = _read(file, names, delimiter)
     notes = []
     if delimiter != ",":
-        notes.append(f"read with {_DELIMITERS[delimiter]} between the values")
+        notes.append(f"read with {DELIMITERS[delimiter]} between the values")
         commas = _read_decimal_commas(frame)
         if commas:
             notes.append(f"read with a comma before decimals: {', '.join(commas)}")
     return CsvTable(frame, tuple(notes))
-
-
-def find_delimiter(text: str) -> str:
-    """Return the delimiter that cuts the first lines into as many values as the header, and into most of them."""
-    best, score = ",", (0.0, 0)
-    for delimiter in _DELIMITERS:
-        try:
-            rows = csv.reader(StringIO(text), delimiter=delimiter)
-            widths = [len(row) for row in islice(rows, _MOST_LINES) if row]
-        except csv.Error:
-            continue  # a line that it does not cut is longer than a value may be
-        if not widths or widths[0] == 1:
-            continue
-        agreeing = sum(width == widths[0] for width in widths) / len(widths)
-        if (agreeing, widths[0]) > score:
-            best, score = delimiter, (agreeing, widths[0])
-    return best
 
 
 def _read(file: Path, names: list[str], delimiter: str) -> pd.DataFrame:
@@ -137,7 +114,7 @@ def _read_decimal_commas(frame: pd.DataFrame) -> list[str]:
     found = []
     for name in frame.columns:
         known = frame[name].dropna()
-        if known.str.contains(",").any() and known.str.fullmatch(_DECIMAL_COMMA).all():
+        if known.str.contains(",").any() and known.str.fullmatch(DECIMAL_COMMA).all():
             frame[name] = frame[name].str.replace(",", ".")
             found.append(str(name))
     return found

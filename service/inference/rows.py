@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from service.errors import EmptyBatchError, EmptyTextError, NonFiniteValueError, TooManyRowsError, WrongTypeError
 from service.features import UNSEEN
 from service.inference.tokenizer import END, TextTokenizer, Tokens
-from service.inputs import CategoricalFeature, TableInput, TextFeature
+from service.inputs import CategoricalFeature, Column, TableInput, TextFeature
 
 
 class RowLimits(NamedTuple):
@@ -38,19 +38,28 @@ def check_values(rows: NDArray[np.float32], table: TableInput) -> None:
     """
     if np.count_nonzero(np.isfinite(rows)) == rows.size:
         return
-    accepted = np.array([feature.may_be_missing for feature in table.features])
-    faults = np.argwhere(np.isinf(rows) | (np.isnan(rows) & ~accepted))
+    faults = np.argwhere(faulty_values(rows, table))
     if len(faults):
-        row, column = faults[0]
-        name = table.names[column]
-        what = (
-            f"{name} of row {row} is missing, and this model was trained with its value always known"
-            if np.isnan(rows[row, column])
-            else f"{name} of row {row} is infinite, or too large for a 32-bit float"
-        )
-        kind = table.features[column].kind
-        wanted = {"number": "a finite number", "text": "a text with something to read"}.get(kind, "a value")
-        raise NonFiniteValueError(f"{what}: send {wanted}", row=int(row), field=name)
+        row, column = faults[0].tolist()
+        raise value_error(rows[row, column], table.features[column], row)
+
+
+def faulty_values(rows: NDArray[np.float32], table: TableInput) -> NDArray[np.bool_]:
+    """Return which values of rows [N, features] are infinite, or NaN where the model accepts no missing value."""
+    accepted = np.array([feature.may_be_missing for feature in table.features])
+    faulty: NDArray[np.bool_] = np.isinf(rows) | (np.isnan(rows) & ~accepted)
+    return faulty
+
+
+def value_error(value: np.float32, feature: Column, row: int) -> NonFiniteValueError:
+    """Return what is wrong with a value that `faulty_values` marks."""
+    what = (
+        f"{feature.name} of row {row} is missing, and this model was trained with its value always known"
+        if np.isnan(value)
+        else f"{feature.name} of row {row} is infinite, or too large for a 32-bit float"
+    )
+    wanted = {"number": "a finite number", "text": "a text with something to read"}.get(feature.kind, "a value")
+    return NonFiniteValueError(f"{what}: send {wanted}", row=row, field=feature.name)
 
 
 def check_codes(rows: NDArray[np.float32], table: TableInput) -> None:
@@ -98,11 +107,24 @@ def add_texts(
     Raises:
         NonFiniteValueError: as `check_values` does.
     """
+    tokens = count_tokens(rows, texts, table, tokenizer)
+    check_values(rows, table)
+    return TextRows(with_tokens(rows, tokens), tokens.truncated)
+
+
+def count_tokens(
+    rows: NDArray[np.float32], texts: Sequence[str | None], table: TableInput, tokenizer: TextTokenizer
+) -> Tokens:
+    """Return texts' tokens, their number written into the text's own column of rows [N, features], NaN where missing."""
     tokens = tokens_or_none(texts, tokenizer)
     [column] = (index for index, feature in enumerate(table.features) if isinstance(feature, TextFeature))
     rows[:, column] = np.where(tokens.known, np.count_nonzero(tokens.rows != END, axis=1), np.nan)
-    check_values(rows, table)
-    return TextRows(np.concatenate([rows, tokens.rows], axis=1, dtype=np.float32), tokens.truncated)
+    return tokens
+
+
+def with_tokens(rows: NDArray[np.float32], tokens: Tokens) -> NDArray[np.float32]:
+    """Return rows [N, features] with the tokens behind them, [N, features + max_tokens]."""
+    return np.concatenate([rows, tokens.rows], axis=1, dtype=np.float32)
 
 
 def tokens_or_none(texts: Sequence[str | None], tokenizer: TextTokenizer) -> Tokens:
@@ -128,11 +150,24 @@ def tokens_of(texts: Sequence[str], tokenizer: TextTokenizer, field: str | None 
     """
     tokens = tokenizer.encode(texts)
     for row, (text, known) in enumerate(zip(texts, tokens.known.tolist(), strict=True)):
-        if known and not text.isspace():
-            continue
-        if text and not text.isspace():
-            what = "has no character that is text, only such as control characters"
-        else:
-            what = "is only whitespace" if text else "is an empty text"
-        raise EmptyTextError(f"row {row} {what}: send a text with something to read", row=row, field=field)
+        if error := text_error(text, row, field, known=known):
+            raise error
     return tokens
+
+
+def text_error(text: str, row: int, field: str | None = None, *, known: bool) -> EmptyTextError | None:
+    """Return what is wrong with a text, if there is nothing in it to read.
+
+    Args:
+        text: the text.
+        row: its number, for the message.
+        field: the input's name, for the message.
+        known: whether its tokenizer found anything in it, see `Tokens`.
+    """
+    if known and not text.isspace():
+        return None
+    if text and not text.isspace():
+        what = "has no character that is text, only such as control characters"
+    else:
+        what = "is only whitespace" if text else "is an empty text"
+    return EmptyTextError(f"row {row} {what}: send a text with something to read", row=row, field=field)

@@ -33,7 +33,7 @@ class RecordReader(TableReader):
 
     def __init__(self, table: TableInput, max_rows: int) -> None:
         super().__init__(table, max_rows)
-        self._readers = [_reader_of(feature) for feature in table.features]
+        self._readers = [reader_of(feature) for feature in table.features]
         self._features = {feature.name: feature for feature in table.features}
 
     def _rows(self, values: list[Any]) -> NDArray[np.float32]:
@@ -49,26 +49,7 @@ class RecordReader(TableReader):
         return rows
 
     def _value_faults(self, row: int, name: str, value: object) -> Iterator[ServiceError]:
-        feature = self._features[name]
-        if half := half_of(value):
-            yield MalformedRequestError(
-                f"{name} of row {row} has {half}, half of a surrogate pair and no character: send both halves, or "
-                "neither",
-                row=row,
-                field=name,
-            )
-        if isinstance(feature, Feature):
-            yield from number_faults(row, name, value)
-            return
-        try:
-            _reader_of(feature)(value)
-        except (ValueError, TypeError, OverflowError):
-            said = shown(value, LONGEST_NAME) if isinstance(value, str) else ""
-            what = f"{said!r}, which is no date" if said else kind_of(value)
-            wanted = "a date in ISO 8601" if isinstance(feature, DateFeature) else "a text"
-            yield WrongTypeError(
-                f"{name} of row {row} is {what}: send {wanted}, or null where it is unknown", row=row, field=name
-            )
+        yield from value_faults(row, self._features[name], value)
 
 
 class TextRecordReader(RecordReader):
@@ -94,7 +75,32 @@ class TextRecordReader(RecordReader):
         return Asked(whole.rows, sensitivity, whole.truncated)
 
 
-def _reader_of(feature: Column) -> Callable[[Any], float]:
+def value_faults(row: int, feature: Column, value: object) -> Iterator[ServiceError]:
+    """Yield what is wrong with a feature's decoded value; whether it may be missing is not looked at."""
+    if half := half_of(value):
+        yield MalformedRequestError(
+            f"{feature.name} of row {row} has {half}, half of a surrogate pair and no character: send both halves, or "
+            "neither",
+            row=row,
+            field=feature.name,
+        )
+    if isinstance(feature, Feature):
+        yield from number_faults(row, feature.name, value)
+        return
+    try:
+        reader_of(feature)(value)
+    except (ValueError, TypeError, OverflowError):
+        said = shown(value, LONGEST_NAME) if isinstance(value, str) else ""
+        what = f"{said!r}, which is no date" if said else kind_of(value)
+        wanted = "a date in ISO 8601" if isinstance(feature, DateFeature) else "a text"
+        yield WrongTypeError(
+            f"{feature.name} of row {row} is {what}: send {wanted}, or null where it is unknown",
+            row=row,
+            field=feature.name,
+        )
+
+
+def reader_of(feature: Column) -> Callable[[Any], float]:
     """Return what makes a decoded value the number in the tensor; of a wrong one it raises ValueError or TypeError."""
     match feature:
         case CategoricalFeature():

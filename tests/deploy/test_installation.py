@@ -41,7 +41,7 @@ def test_serve_works_and_the_others_name_the_extra(binaries: Path) -> None:
     help_text = run(binaries / "chainzrule", "serve", "--help")
     assert help_text.returncode == 0
     assert "--repository" in help_text.stdout
-    for command in ("train", "verify", "inspect"):
+    for command in ("train", "verify", "inspect", "score"):
         result = run(binaries / "chainzrule", command, "x")
         assert result.returncode == 1
         assert "pip install 'chainzrule[export]'" in result.stderr
