@@ -115,7 +115,7 @@ def add_texts(
 def count_tokens(
     rows: NDArray[np.float32], texts: Sequence[str | None], table: TableInput, tokenizer: TextTokenizer
 ) -> Tokens:
-    """Return texts' tokens, their number written into the text's own column of rows [N, features], NaN where missing."""
+    """Return texts' tokens; their number goes into the text's own column of rows [N, features], NaN where missing."""
     tokens = tokens_or_none(texts, tokenizer)
     [column] = (index for index, feature in enumerate(table.features) if isinstance(feature, TextFeature))
     rows[:, column] = np.where(tokens.known, np.count_nonzero(tokens.rows != END, axis=1), np.nan)
