@@ -9,8 +9,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 serve: $(VENV)/service.stamp
 	$(BIN)/chainzrule serve --repository deploy/models
 
+# Two processes, since many tests wait for others; a file's tests stay in one, where they share what they were given.
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 # The service beside the floor, the ceiling and its peers; needs wrk, and makes an environment for each peer in .bench.
 # An hour on a quiet machine; `make bench BENCH="--quick --without-peers"` is a look.
