@@ -17,7 +17,8 @@ LogFormat = Literal["console", "json"]
 
 def _particulars(record: logging.LogRecord) -> dict[str, Any]:
     """Return what a record says beside its message, the request it belongs to included."""
-    found = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    # What begins with an underscore some library puts on every record of the process, as Ray does once it is imported.
+    found = {key: value for key, value in vars(record).items() if key not in _STANDARD and not key.startswith("_")}
     if (identity := current_request.get()) is not None:
         found |= {key: value for key, value in identity._asdict().items() if value is not None}
     return found

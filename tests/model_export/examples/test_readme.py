@@ -27,7 +27,7 @@ def test_an_example_says_what_its_page_shows(tmp_path: Path, words: str, model: 
     done = subprocess.run(
         [sys.executable, *shlex.split(words)],
         cwd=tmp_path,
-        env=os.environ | {"COLUMNS": "120"},
+        env=os.environ | {"COLUMNS": "120", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=240,

@@ -46,6 +46,11 @@ def test_a_line_is_an_event_and_its_particulars() -> None:
     assert line("model loaded", model="plant", version=3).endswith("INFO model loaded model=plant version=3")
 
 
+def test_what_a_library_puts_on_every_record_is_left_out() -> None:
+    assert line("model loaded", _ray_timestamp_ns=7).endswith("INFO model loaded")
+    assert "_ray_timestamp_ns" not in json_line("model loaded", _ray_timestamp_ns=7)
+
+
 @pytest.mark.parametrize("text", NASTY)
 def test_what_a_client_wrote_is_one_quoted_value_on_the_console(text: str) -> None:
     written = line("request failed", reason=text)
