@@ -7,6 +7,7 @@ from PIL import Image
 from sklearn.model_selection import train_test_split
 
 from model_export.errors import DataError
+from model_export.own_data.memory import PICTURES_FACTOR, check_fits
 from model_export.own_data.splits import TEST_SHARE
 from model_export.own_data.target import FEWEST_OF_A_CLASS
 from model_export.tasks.image_set import ImageSet
@@ -41,12 +42,15 @@ def image_task(folder: Path, name: str, seed: int) -> ImageTask:
         seed: of the choice of test pictures.
 
     Raises:
-        DataError: if there are fewer than two classes, a class has too few pictures, or one cannot be read.
+        DataError: if there are fewer than two classes, a class has too few pictures, one cannot be read, or all take
+            more memory than there is.
     """
     files = find_pictures(folder)
     classes = tuple(files)
     pictures = [(file, code) for code, name in enumerate(classes) for file in files[name]]
     taken = _common_form([file for file, _ in pictures])
+    size = len(pictures) * taken.height * taken.width * len(taken.channels)
+    check_fits(f"{folder}, at {taken.width} × {taken.height} pixels,", size, PICTURES_FACTOR, "fewer pictures")
     pixels = np.stack([_decoded(file, taken) for file, _ in pictures])
     images = Images(pixels, np.array([code for _, code in pictures], dtype=np.int64))
     rest, test = train_test_split(

@@ -13,18 +13,22 @@ PARQUET_FACTOR = 6.0
 COLUMNS_FACTOR = 6.0
 """The same for each byte of the network's columns in training: these two tables took 3.5 and 5.1."""
 
+PICTURES_FACTOR = 5.0
+"""The same for each byte of decoded pictures: one by one, as a whole, and as the parts of two splits."""
+
 _MEMORY_FACTS = Path("/proc/meminfo")
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _USES = (Path("/sys/fs/cgroup/memory.current"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"))
 
 
-def check_fits(what: object, size: float, factor: float) -> None:
+def check_fits(what: object, size: float, factor: float, cure: str = "a sample of its rows or fewer columns") -> None:
     """Refuse what would take more memory than there is.
 
     Args:
         what: holds it, for the message.
         size: bytes of its content.
         factor: bytes of memory for each.
+        cure: what could be given instead.
 
     Raises:
         DataError: naming both sizes.
@@ -33,7 +37,7 @@ def check_fits(what: object, size: float, factor: float) -> None:
     if available is not None and size * factor > available:
         raise DataError(
             f"{what} holds {in_words(size)}, which takes about {in_words(size * factor)} of memory to learn from, and "
-            f"{in_words(available)} are free: give a sample of its rows or fewer columns, or take a larger machine"
+            f"{in_words(available)} are free: give {cure}, or take a larger machine"
         )
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from model_export import commands
 from model_export.errors import DataError
 from model_export.graph.folder_check import check_folder
-from model_export.own_data import command, text_column, training
+from model_export.own_data import command, memory, text_column, training
 from model_export.own_data.plan import TablePlan
 from model_export.text.graph import EncoderGraph
 from model_export.training import ChainzRuleClassifier, ChainzRuleRegressor
@@ -191,6 +191,11 @@ def test_a_folder_of_pictures_becomes_an_image_model(tmp_path: Path, monkeypatch
     report = (version / "report.html").read_text(encoding="utf-8")
     assert "on 28 test pictures" in report
     assert "linear models and trees on raw pixels are no fair comparison" in report
+    with monkeypatch.context() as patch:
+        patch.setattr(memory, "available_bytes", lambda: 1e3)
+        code, said, _ = train(tmp_path, folder, "--version", "2")
+    assert code == 1
+    assert "of memory to learn from, and 1 kB are free: give fewer pictures, or take a larger machine" in said
     (folder / "dark" / "0.jpg").write_bytes(b"no picture")
     code, said, _ = train(tmp_path, folder, "--version", "2")
     assert code == 1
