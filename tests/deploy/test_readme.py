@@ -72,6 +72,11 @@ def test_the_requests_a_second_are_those_of_the_results() -> None:
         assert set(cells) <= measured[name], name
 
 
+def test_the_small_tables_are_those_of_the_results() -> None:
+    section = README.split("### Beside the usual models")[1].split("\n### ")[0]
+    assert _rows(section) == _rows((ROOT / "tests/benchmarks/results/tables.md").read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("command", ["make serve", "make test", "make bench", "docker compose up --build"])
 def test_its_commands_are_the_projects(command: str) -> None:
     assert command in README
