@@ -5,7 +5,7 @@ import logging
 from functools import partial
 from typing import NamedTuple
 
-from service.inference.canary import Canary
+from service.inference.canary import Canary, Trial
 from service.inference.decoders import Decoders
 from service.inference.engine import Engine, Limits
 from service.inference.health import Health
@@ -70,7 +70,7 @@ def make_core(settings: Settings) -> Core:
     decoders = Decoders(threads, settings.deadline_seconds, settings.max_body_bytes)
     loop_time = LoopTime(settings.deadline_seconds)
     health = Health(repository, engine, decoders, loop_time)
-    canary = Canary(dict(settings.canary), repository)
+    canary = Canary({one.model: Trial(one.version, one.share) for one in settings.canary}, repository)
     recent = RecentRows()
     core = Core(settings, repository, canary, engine, decoders, loop_time, metrics, recent, feedback, health)
     core.declare_models()

@@ -12,8 +12,9 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _SHORTEST_KEY = 16
-_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_SHARE = re.compile(r"[0-9]*\.?[0-9]+")
+_CANARY = re.compile(
+    r"(?P<model>[A-Za-z0-9][A-Za-z0-9_.-]{0,63})/(?P<version>[1-9][0-9]{0,8})\s*=\s*(?P<share>[0-9]*\.?[0-9]+)"
+)
 _ORIGIN = re.compile(r"\*|https?://[^/\s*]+")
 
 
@@ -24,9 +25,10 @@ def _is_a_file(path: Path | None) -> Path | None:
 
 
 class CanaryShare(NamedTuple):
-    """What the newest version of a model gets of the requests that name no version."""
+    """What a version of a model gets of the requests that name no version."""
 
     model: str
+    version: int
     share: float
 
 
@@ -54,8 +56,8 @@ class Settings(BaseSettings):
     """How often the folder is looked at in poll mode."""
 
     canary: Annotated[tuple[CanaryShare, ...], NoDecode] = ()
-    """MODEL=SHARE, with commas between: of requests without a version the newest gets this share, its predecessor the
-    rest."""
+    """MODEL/VERSION=SHARE, with commas between: of requests without a version this one gets the share, the newest before
+    it the rest."""
 
     max_model_bytes: int = Field(default=2 * 2**30, ge=1024)
     """Most bytes in one version's files; a larger version is refused."""
@@ -180,7 +182,7 @@ class Settings(BaseSettings):
         shares = [_canary_share(part.strip()) for part in value.split(",") if part.strip()]
         models = [share.model for share in shares]
         if twice := next((model for model in models if models.count(model) > 1), None):
-            raise ValueError(f"{twice} has more than one share: give one")
+            raise ValueError(f"{twice} has more than one canary: give one")
         return tuple(shares)
 
     @field_validator("cors_origins")
@@ -248,10 +250,13 @@ SECTIONS = {
 
 
 def _canary_share(text: str) -> CanaryShare:
-    model, _, share = (part.strip() for part in text.partition("="))
-    if not _MODEL.fullmatch(model) or not _SHARE.fullmatch(share) or not 0 <= float(share) <= 1:
-        raise ValueError(f"{text!r} is no share: write it as MODEL=SHARE, from 0 to 1, such as loans=0.05")
-    return CanaryShare(model, float(share))
+    found = _CANARY.fullmatch(text)
+    if found is None or not 0 <= float(found["share"]) <= 1:
+        raise ValueError(
+            f"{text!r} is no canary: write it as MODEL/VERSION=SHARE, from 0 to 1, such as loans/3=0.05 for 5 % to "
+            "version 3"
+        )
+    return CanaryShare(found["model"], int(found["version"]), float(found["share"]))
 
 
 def _keys(given: tuple[SecretStr, ...], file: Path | None) -> tuple[str, ...]:

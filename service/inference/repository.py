@@ -139,21 +139,11 @@ class Repository:
         """Return the versions of the model `name` being served, ascending."""
         return list(self._serving.get(name, ()))
 
-    def newest(self, name: str) -> list[Model]:
-        """Return the newest two versions of the model `name` being served, or the only one, ascending.
+    def served(self, name: str) -> Mapping[int, Model]:
+        """Return the versions of the model `name` being served, at least one, by number ascending.
 
         Raises:
             ModelNotFoundError: saying which models there are.
-            NotReadyError: if it is in the repository but is not being served.
-        """
-        versions = self._serving.get(name)
-        return list(versions.values())[-2:] if versions else [self.get(name)]
-
-    def get(self, name: str, version: str | None = None) -> Model:
-        """Return a version of the model `name`, the newest being served unless one is given.
-
-        Raises:
-            ModelNotFoundError: saying which models or versions there are.
             NotReadyError: if it is in the repository but is not being served.
         """
         versions = self._serving.get(name)
@@ -162,6 +152,16 @@ class Repository:
                 raise NotReadyError(f"no version of {name} is being served: the service's log says why", field="model")
             known = ", ".join(self._serving) or "none"
             raise ModelNotFoundError(f"no model is called {shown(name)!r}; models served: {known}", field="model")
+        return versions
+
+    def get(self, name: str, version: str | None = None) -> Model:
+        """Return a version of the model `name`, the newest being served unless one is given.
+
+        Raises:
+            ModelNotFoundError: saying which models or versions there are.
+            NotReadyError: if it is in the repository but is not being served.
+        """
+        versions = self.served(name)
         if version is None:
             return versions[max(versions)]
         number = int(version) if _VERSION.fullmatch(version) else 0

@@ -108,7 +108,7 @@ def open_inference_router(core: Core, answer: ModelHandler) -> APIRouter:
 
     @router.post("/models/{name}/infer", openapi_extra=INFER)
     async def infer(request: Request, name: str) -> Response:
-        """Score rows with a model, its newest version unless a canary shares the requests."""
+        """Score rows with a model, its newest version unless one is on trial."""
         return await answer(request.scope, request.receive, name)
 
     @router.post("/models/{name}/versions/{version}/infer", openapi_extra=INFER)

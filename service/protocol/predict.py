@@ -51,7 +51,7 @@ def predict_router(repository: Repository, answer: ModelHandler) -> APIRouter:
 
     @router.post("/{name}:predict", openapi_extra=PREDICT)
     async def predict(request: Request, name: str) -> Response:
-        """Predict with a model, its newest version unless a canary shares; each prediction has its reliability."""
+        """Predict with a model, its newest version unless one is on trial; each prediction has its reliability."""
         return await answer(request.scope, request.receive, name)
 
     @router.post("/{name}/versions/{version}:predict", openapi_extra=PREDICT)

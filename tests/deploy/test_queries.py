@@ -56,7 +56,7 @@ class Watched(NamedTuple):
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     # Two workers, so that there is something to say of workers too.
     with (
-        running(MODELS, "--workers", "2", "--threads", "1", "--canary", "pump=0.1") as service,
+        running(MODELS, "--workers", "2", "--threads", "1", "--canary", "pump/2=0.1") as service,
         scraping([urlsplit(service.url).netloc], tmp_path_factory.mktemp("prometheus")) as prometheus,
         under_traffic(service.url),
     ):

@@ -57,12 +57,14 @@ def test_keys_come_with_commas_between_and_from_a_file_with_notes(
         ({"cors_origins": "example.org"}, "'example.org' is no origin"),
         ({"cors_origins": "https://example.org/page"}, "is no origin"),
         ({"cors_origins": "https://*.example.org"}, "is no origin"),
-        ({"canary": "loans"}, "'loans' is no share: write it as MODEL=SHARE"),
-        ({"canary": "loans=1.1"}, "from 0 to 1"),
-        ({"canary": "loans=-0.1"}, "is no share"),
-        ({"canary": "loans=nan"}, "is no share"),
-        ({"canary": "../loans=0.1"}, "is no share"),
-        ({"canary": "loans=0.1,tickets=0.1,loans=0.2"}, "loans has more than one share"),
+        ({"canary": "loans"}, "'loans' is no canary: write it as MODEL/VERSION=SHARE"),
+        ({"canary": "loans=0.1"}, "such as loans/3=0.05"),
+        ({"canary": "loans/0=0.1"}, "is no canary"),
+        ({"canary": "loans/3=1.1"}, "from 0 to 1"),
+        ({"canary": "loans/3=-0.1"}, "is no canary"),
+        ({"canary": "loans/3=nan"}, "is no canary"),
+        ({"canary": "../loans/3=0.1"}, "is no canary"),
+        ({"canary": "loans/3=0.1,tickets/1=0.1,loans/4=0.2"}, "loans has more than one canary"),
         ({"workers": 2, "admin_keys": KEY}, "leave admin_keys out and poll"),
         ({"workers": 2, "repository_mode": "explicit"}, "workers above 1 cannot have"),
         ({"max_batch_delay_ms": 500, "deadline_seconds": 0.5}, "every request would be late"),
@@ -114,9 +116,9 @@ def test_origins_come_with_commas_between(tmp_path: Path, origins: str) -> None:
 
 
 def test_shares_of_canaries_come_with_commas_between(tmp_path: Path) -> None:
-    assert dict(Settings(repository=tmp_path, canary=" loans=0.05, tickets = 1,,a.b-c=.5 ").canary) == {
-        "loans": 0.05,
-        "tickets": 1.0,
-        "a.b-c": 0.5,
-    }
+    assert Settings(repository=tmp_path, canary=" loans/3=0.05, tickets/12 = 1,,a.b-c/1=.5 ").canary == (
+        ("loans", 3, 0.05),
+        ("tickets", 12, 1.0),
+        ("a.b-c", 1, 0.5),
+    )
     assert Settings(repository=tmp_path, canary="").canary == ()

@@ -101,7 +101,7 @@ def versions_asked(service: Process, **headers: str) -> str:
 def test_a_newer_version_takes_its_share_while_requests_go_on_and_none_fails(shop: Path, tmp_path: Path) -> None:
     versions, served = shop / "models" / "returns", tmp_path / "returns"
     shutil.copytree(versions / "1", served / "1")
-    settings = ("--canary", f"returns={SHARE}", "--poll-seconds", "0.1", "--drain-seconds", "0")
+    settings = ("--canary", f"returns/2={SHARE}", "--poll-seconds", "0.1", "--drain-seconds", "0")
     with running(tmp_path, *settings) as service:
         assert shares(service.url)["1"]["share"] == 1
         with Clients(service.url, count=2) as clients:
@@ -146,7 +146,7 @@ def test_a_newer_version_takes_its_share_while_requests_go_on_and_none_fails(sho
 
 
 def test_workers_agree_on_the_version_of_a_request(exported_twice: Path) -> None:
-    with running(exported_twice, "--canary", "plant=0.5", "--workers", "2", "--drain-seconds", "0") as service:
+    with running(exported_twice, "--canary", "plant/2=0.5", "--workers", "2", "--drain-seconds", "0") as service:
         for number in range(12):
             answers = [
                 httpx2.post(
