@@ -54,7 +54,7 @@ def train(
     target: Annotated[str | None, typer.Option(help="Of your own file: the column to be predicted.")] = None,
     name: Annotated[str | None, typer.Option(help="Of your own data: what the model is called.")] = None,
     options: Annotated[
-        Path | None, typer.Option(help="Of your own file: a TOML file of what the flags below say; flags come first.")
+        Path | None, typer.Option(help="Of your own file: a YAML file of what the flags below say; flags come first.")
     ] = None,
     predict: Annotated[
         str | None, typer.Option("--task", help=f"What the target is, if not as inferred: {', '.join(TARGET_TASKS)}.")

@@ -56,8 +56,8 @@ class Settings(BaseSettings):
     """How often the folder is looked at in poll mode."""
 
     canary: Annotated[tuple[CanaryShare, ...], NoDecode] = ()
-    """MODEL/VERSION=SHARE, with commas between: of requests without a version this one gets the share, the newest before
-    it the rest."""
+    """MODEL/VERSION=SHARE, with commas between: of requests without a version this one gets the share, the newest
+    before it the rest."""
 
     max_model_bytes: int = Field(default=2 * 2**30, ge=1024)
     """Most bytes in one version's files; a larger version is refused."""

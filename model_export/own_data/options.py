@@ -1,14 +1,17 @@
-"""What a user says of a table that is not to be found out: by flags, by a TOML file, or from Python."""
+"""What a user says of a table that is not to be found out: by flags, by a YAML file, or from Python."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self, cast
 
+import yaml
+
 from model_export.errors import DataError
 from model_export.own_data.target import TASKS, Task
 from model_export.own_data.values import KINDS, Kind
+
+_IN_QUOTES = "write what YAML takes for a number, a date or a truth value, such as 1 or no, in quotes"
 
 
 @dataclass(frozen=True)
@@ -44,27 +47,30 @@ class TableOptions:
 
     @classmethod
     def read(cls, file: Path) -> Self:
-        """Return the options in a TOML file: keys as the fields are called, `types` a table.
+        """Return the options in a YAML file: keys as the fields are called, `types` a mapping of kinds by column.
 
         Raises:
             DataError: if it cannot be read, or has a key or value that is none.
         """
         try:
-            content = tomllib.loads(file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise DataError(f"the options {file} cannot be read: {error}") from error
+        if not isinstance(content, dict):
+            raise DataError(f"{file} has no options: write KEY: VALUE, a line each")
         known = [one.name for one in fields(cls)]
-        if unknown := [key for key in content if key not in known]:
+        if unknown := [str(key) for key in content if key not in known]:
             raise DataError(f"{file} has the option {', '.join(unknown)}, and there are {', '.join(known)}")
         for key, value in content.items():
             if key in {"levels", "drop"}:
-                if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-                    raise DataError(f"{key} in {file} must be a list of texts")
+                if not isinstance(value, list) or not _are_texts(value):
+                    raise DataError(f"{key} in {file} must be a list of texts: {_IN_QUOTES}")
                 content[key] = tuple(value)
-            elif not isinstance(value, dict if key == "types" else str):
-                raise DataError(
-                    f"{key} in {file} must be {'a table of kinds by column' if key == 'types' else 'a text'}"
-                )
+            elif key == "types":
+                if not isinstance(value, dict) or not _are_texts([*value, *value.values()]):
+                    raise DataError(f"types in {file} must be a mapping of kinds by column, texts both: {_IN_QUOTES}")
+            elif not isinstance(value, str):
+                raise DataError(f"{key} in {file} must be a text: {_IN_QUOTES}")
         return cls(**content)
 
     def but(
@@ -99,3 +105,7 @@ class TableOptions:
                 raise DataError(f"--type {text} says no kind: write --type COLUMN=KIND, a kind of {', '.join(KINDS)}")
             kinds[name] = cast("Kind", kind)
         return replace(self, **changed, types=kinds, drop=(*self.drop, *drop))
+
+
+def _are_texts(values: Iterable[object]) -> bool:
+    return all(isinstance(value, str) for value in values)

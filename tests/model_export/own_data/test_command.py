@@ -72,9 +72,9 @@ def test_a_file_becomes_a_version_and_what_was_inferred_is_shown(tmp_path: Path,
 
 
 def test_flags_and_options_override_what_is_inferred(tmp_path: Path) -> None:
-    data, options = tmp_path / "loans.csv", tmp_path / "options.toml"
+    data, options = tmp_path / "loans.csv", tmp_path / "options.yaml"
     make_loans(400, seed=2).to_csv(data, index=False)
-    options.write_text('time = "since"\n[types]\nnumber = "number"\n')
+    options.write_text("time: since\ntypes:\n  number: number\n")
     code, said, folder = train(
         tmp_path, data, "--target", "paid", "--options", str(options), "--type", "grade=category"
     )
@@ -214,7 +214,7 @@ def test_a_folder_of_pictures_becomes_an_image_model(tmp_path: Path, monkeypatch
         (["--target", "paid", "--type", "city=number"], "column 'city' holds 'Rome' in row"),
         (["--target", "paid", "--group", "city"], "city has 3 groups, and at least 5 are needed"),
         (["--target", "paid", "--time", "city"], "city holds no dates or numbers to split the rows by"),
-        (["--target", "paid", "--options", "nowhere.toml"], "the options nowhere.toml cannot be read"),
+        (["--target", "paid", "--options", "nowhere.yaml"], "the options nowhere.yaml cannot be read"),
         (["--target", "paid", "--name", "my model"], "'my model' cannot be a model's name"),
         (["--target", "paid", "--int8"], "--data takes no built-in task"),
     ],

@@ -10,9 +10,10 @@ NOTHING: dict[str, Any] = {"task": None, "levels": None, "types": (), "drop": ()
 
 
 def test_a_file_says_what_flags_would_and_flags_come_first(tmp_path: Path) -> None:
-    file = tmp_path / "options.toml"
+    file = tmp_path / "options.yaml"
     file.write_text(
-        'task = "ordinal"\nlevels = ["low", "high"]\ndrop = ["id"]\ntime = "since"\n[types]\nzip = "category"\n'
+        "# what is not to be found out\n"
+        "task: ordinal\nlevels: [low, high]\ndrop:\n- id\ntime: since\ntypes:\n  zip: category\n"
     )
     read = TableOptions.read(file)
     assert read == TableOptions("ordinal", ("low", "high"), {"zip": "category"}, ("id",), None, "since")
@@ -27,18 +28,23 @@ def test_a_file_says_what_flags_would_and_flags_come_first(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("colour = 1", "has the option colour, and there are task, levels"),
-        ("drop = 'id'", "drop in .* must be a list of texts"),
-        ("types = 'number'", "types in .* must be a table of kinds by column"),
-        ("task = 3", "task in .* must be a text"),
-        ("task = 'guess'", "no task is called 'guess'; there are binary"),
-        ("types = {a = 'colour'}", "no kind of column is called 'colour', asked for 'a'"),
-        ("group = 'a'\ntime = 'b'", "split by group or by time, not by both"),
-        ("= 1", "cannot be read"),
+        ("colour: 1", "has the option colour, and there are task, levels"),
+        ("1: colour", "has the option 1, and there are task, levels"),
+        ("drop: id", "drop in .* must be a list of texts"),
+        ("levels: [yes, no]", "levels in .* must be a list of texts: write what YAML takes for .* in quotes"),
+        ("types: number", "types in .* must be a mapping of kinds by column"),
+        ("types: {2024: number}", "types in .* must be a mapping of kinds by column, texts both: .* in quotes"),
+        ("task: 3", "task in .* must be a text"),
+        ("task: guess", "no task is called 'guess'; there are binary"),
+        ("types: {a: colour}", "no kind of column is called 'colour', asked for 'a'"),
+        ("group: a\ntime: b", "split by group or by time, not by both"),
+        ("task: [", "cannot be read"),
+        ("task: !!python/object/apply:os.getcwd []", "cannot be read"),
+        ("", "has no options"),
     ],
 )
 def test_options_that_cannot_be_are_refused(tmp_path: Path, content: str, words: str) -> None:
-    file = tmp_path / "options.toml"
+    file = tmp_path / "options.yaml"
     file.write_text(content)
     with pytest.raises(DataError, match=words):
         TableOptions.read(file)
