@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from deploy.dashboards import board, panels
+from deploy.dashboards import board, panels, versions
 from deploy.dashboards.fleet import (
     ATYPICAL,
     DRIFT_LIMIT,
@@ -13,8 +13,6 @@ from deploy.dashboards.fleet import (
 )
 from deploy.dashboards.panels import BAD, NUMBER, SHARE, WARNING, Panels, column, count, distribution, limits, lines
 from deploy.dashboards.queries import CHOSEN, buckets_over_time, now, over_time, rows_now
-
-_EVERY_VERSION = '{model=~"$model"}'
 
 _OUT_OF_RANGE_LIMITS = limits((0.01, WARNING), (0.05, BAD))
 _MISSING_LIMITS = limits((0.05, WARNING))
@@ -36,7 +34,7 @@ def build() -> Dashboard:
             board.Section("Whether the rows are those that the model knows", _shift()),
             board.Section("Features that moved", _features()),
             board.Section("What turned out: expected against confirmed errors", _feedback()),
-            board.Section("Versions beside each other, as with a canary", _versions()),
+            board.Section("Versions beside each other, as with a canary", versions.side_by_side()),
             board.Section("Load", _load(), collapsed=True),
         ],
     )
@@ -235,52 +233,6 @@ def _feedback() -> Panels:
             now(f"sum by (band) (increase(chainzrule_feedback_rows_total{CHOSEN}[1h]))", "{{band}}"),
             panels.NO_LIMIT,
         ).decimals(0),
-    ]
-
-
-def _versions() -> Panels:
-    table = panels.listing(
-        "Versions, last hour",
-        "A canary is to be promoted if its errors, expected and confirmed, are not above those of the version beside "
-        "it, on as many rows; else roll it back (see the runbook). Rows that are atypical for one version alone are "
-        "new to it, not to the world.",
-        {
-            "version": "Version",
-            "Value #A": "Share meant",
-            "Value #B": "Rows",
-            "Value #C": "Errors expected",
-            "Value #D": "Errors confirmed",
-            "Value #E": "Atypical",
-        },
-        rows_now(f"max by (version) (chainzrule_canary_share{_EVERY_VERSION})"),
-        rows_now(f"sum by (version) (increase(chainzrule_rows_total{_EVERY_VERSION}[1h]))"),
-        rows_now(f"max by (version) (model:chainzrule_expected_error:ratio1h{_EVERY_VERSION})"),
-        rows_now(f"max by (version) (model:chainzrule_feedback_error:ratio1h{_EVERY_VERSION})"),
-        rows_now(
-            f'sum by (version) (increase(chainzrule_typicality_bucket{{le="0.05",model=~"$model"}}[1h])) / '
-            f"(sum by (version) (increase(chainzrule_typicality_count{_EVERY_VERSION}[1h])) > 0)"
-        ),
-    ).span(12)
-    column(table, "Share meant", SHARE, decimals=1)
-    column(table, "Rows", NUMBER, decimals=0)
-    for name in ("Errors expected", "Errors confirmed", "Atypical"):
-        column(table, name, SHARE, decimals=1)
-    answered = 'chainzrule_stage_duration_seconds_count{model=~"$model",stage="run"}'
-    return [
-        table,
-        lines(
-            "Requests by version, beside the canary's share (dashed)",
-            "Share of the predictions that each version answered. Away from the dashed line: clients name versions, or "
-            "send one request id again and again. Without a setting there is no dashed line.",
-            SHARE,
-            over_time(
-                f"sum by (version) (rate({answered}[$__rate_interval])) / on () group_left () "
-                f"(sum(rate({answered}[$__rate_interval])) > 0)",
-                "version {{version}}",
-            ),
-            over_time(f"max by (version) (chainzrule_canary_share{_EVERY_VERSION})", "version {{version}}, meant"),
-            width=12,
-        ).override_by_regexp("/meant$/", panels.DASHES),
     ]
 
 
