@@ -15,7 +15,7 @@ from model_export.own_data.image_folder import image_task
 from model_export.own_data.options import TableOptions
 from model_export.own_data.plan import plan_table, show
 from model_export.own_data.table_file import read_file
-from model_export.own_data.text_training import export_texts, texts_alone
+from model_export.own_data.text_training import texts_alone, train_texts
 from model_export.own_data.training import train_plan
 from model_export.report.publication import publish_reported
 from model_export.report.subject import Subject, of_pictures, of_table, of_texts
@@ -52,6 +52,8 @@ def train_own(own: OwnData, console: Console) -> Path:
     version = own.version or next_version(own.repository, own.name)
     free_version(own.repository, own.name, version)
     progress = console.is_terminal
+    if not own.data.exists():
+        raise DataError(f"{own.data} is not there: --data takes a CSV or Parquet file, or a folder of pictures")
     if own.data.is_dir():
         if own.target or own.options:
             raise DataError(
@@ -59,13 +61,8 @@ def train_own(own: OwnData, console: Console) -> Path:
             )
         task = image_task(own.data, own.name, own.seed)
         console.print(Text(f"{task.description}; {task.training.epochs} epochs"), soft_wrap=True)
-        images = task.load()
-        return _reported(
-            lambda aside: task.export(aside, version=version, seed=own.seed, progress=progress),
-            of_pictures(images.training, images.test, own.seed),
-            own,
-            console,
-        )
+        pictures = task.train(seed=own.seed, progress=progress)
+        return _reported(lambda aside: pictures.export(aside, version=version), of_pictures(pictures), own, console)
     if own.target is None:
         raise DataError(f"say with --target which column of {own.data} is to be predicted")
     found = read_file(own.data)
@@ -80,14 +77,8 @@ def train_own(own: OwnData, console: Console) -> Path:
         f"{own.data.name}, {len(plan.rows):,} rows",
     )
     if texts_alone(plan):
-        return _reported(
-            lambda aside: export_texts(
-                plan, aside, card, encoder=own.encoder, version=version, seed=own.seed, progress=progress
-            ),
-            of_texts(plan, own.seed),
-            own,
-            console,
-        )
+        texts = train_texts(plan, encoder=own.encoder, seed=own.seed, progress=progress)
+        return _reported(lambda aside: texts.export(aside, card, version=version), of_texts(texts), own, console)
     trained = train_plan(plan, encoder=own.encoder, seed=own.seed, progress=progress)
     for finding in trained.findings:
         console.print(Text.assemble(("look", "yellow"), "  ", finding.text), soft_wrap=True)

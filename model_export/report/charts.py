@@ -195,7 +195,7 @@ def layer_chart(layer: LayerCurves) -> Markup:
     plot = Plot(
         (float(layer.edges[0]), float(layer.edges[-1])),
         (floor, high),
-        "input z of a neuron; bars: where inputs lie",
+        f"input z of a {layer.unit}; bars: where inputs lie",
         "φ(z)",
         height=260,
     )
@@ -209,13 +209,15 @@ def layer_chart(layer: LayerCurves) -> Markup:
         kind = f"neuron n{6 * place // len(layer.curves)}"
         plot.line(list(zip(curve.z.tolist(), curve.value.tolist(), strict=True)), kind)
     drawn = "all" if len(layer.curves) == layer.neurons else f"{len(layer.curves)} of the"
-    title = f"Layer {layer.layer}: {drawn} {layer.neurons} neurons"
+    title = f"Layer {layer.layer}: {drawn} {layer.neurons} {layer.unit}s"
     median = float(np.median(layer.straightness))
     said = (
         f"inputs from {plain(float(layer.edges[0]))} to {plain(float(layer.edges[-1]))}, values from {plain(low)} to "
-        f"{plain(high)}; a straight line explains {share(median)} of what the median neuron does"
+        f"{plain(high)}; a straight line explains {share(median)} of what the median {layer.unit} does"
     )
-    return figure(title, plot.markup(title, said), f"A straight line explains {share(median)} of the median neuron.")
+    return figure(
+        title, plot.markup(title, said), f"A straight line explains {share(median)} of the median {layer.unit}."
+    )
 
 
 def confusion_map(confusion: Confusion, classes: Sequence[str]) -> Markup:

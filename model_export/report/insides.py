@@ -40,15 +40,16 @@ def polynomials(measured: Measurements) -> Markup | None:
     if not measured.layers:
         return None
     bent = [share(float((layer.straightness < 0.9).mean())) for layer in measured.layers]
+    unit = measured.layers[0].unit
     layers = ", ".join(f"{part} in layer {layer.layer}" for part, layer in zip(bent, measured.layers, strict=True))
     return section(
         "The learned polynomials",
         "polynomials",
         paragraph(
-            "Each neuron's activation is a polynomial of its own ("
-            f"{measured.answers.manifest.network.activation}). Each is drawn over the middle 98 % of the inputs that "
-            "the test rows give it; colours follow where these lie. The share of neurons of which a straight line "
-            f"explains less than nine tenths: {layers}."
+            f"Each {unit}'s activation is a polynomial of its own ({measured.answers.manifest.network.activation}). "
+            f"Each is drawn over the middle 98 % of the inputs that the test {measured.subject.kind} give it; colours "
+            f"follow where these lie. The share of {unit}s of which a straight line explains less than nine tenths: "
+            f"{layers}."
         ),
         charts(*map(layer_chart, measured.layers)),
     )

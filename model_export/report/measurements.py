@@ -52,7 +52,6 @@ def measure(model: Model, subject: Subject) -> Measurements:
         NonFiniteOutputError: if an answer is not finite.
     """
     answers = ask(model, subject)
-    inside = subject.inside
     return Measurements(
         subject,
         answers,
@@ -63,7 +62,7 @@ def measure(model: Model, subject: Subject) -> Measurements:
         usualness(answers),
         tau(answers),
         leanings(answers),
-        () if inside is None else tuple(layer_curves(inside)),
+        tuple(layer_curves(subject.inside)),
         None if answers.manifest.regression else confusion(answers),
         surprises(answers, subject),
     )

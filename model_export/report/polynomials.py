@@ -1,17 +1,21 @@
-"""What the activations of each dense layer became, over the inputs that they get from the test rows."""
+"""What the learned activations became, over the inputs that they get from the test rows."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
-from model_export.chainzrule.layer import ChainzRuleLayer
+from model_export.chainzrule import Network, Polynomial
+from model_export.chainzrule.tangents import Tangents
 from model_export.report.answers import Floats
 from model_export.report.subject import Inside
 
 _MOST_NEURONS = 64
 _PLACES, _PARTS = 25, 40
+_MOST_INPUTS = 20_000
+"""Of a channel, whose inputs are as many as there are pixels."""
 
 
 class Curve(NamedTuple):
@@ -25,7 +29,9 @@ class LayerCurves(NamedTuple):
     """The activations of one layer."""
 
     layer: int
-    """Counted from 1"""
+    """Counted from 1, among those with an activation"""
+    unit: str
+    """What has an activation of its own: a neuron or a channel"""
     neurons: int
     curves: tuple[Curve, ...]
     """Of the neurons, or of evenly taken ones if they are many"""
@@ -38,30 +44,51 @@ class LayerCurves(NamedTuple):
 
 @torch.no_grad()
 def layer_curves(inside: Inside) -> Iterator[LayerCurves]:
-    """Yield each dense layer's activations, from the input on.
+    """Yield the learned activations of each layer, in the order in which they are computed.
 
     Args:
         inside: the network and its rows.
     """
-    rows = inside.rows.to(next(inside.network.parameters()).dtype)
-    for number, layer in enumerate(inside.network.layers, 1):
-        if not isinstance(layer, ChainzRuleLayer):
-            return
-        z = layer.linear(rows)
-        rows, _ = layer.activation(z)
-        yield _of_layer(number, layer, z, rows)
+    seen: list[tuple[nn.Module, Tensor]] = []
+    hooks = [
+        activation.register_forward_pre_hook(lambda module, taken: seen.append((module, taken[0])))
+        for activation in _polynomials(inside.network)
+    ]
+    try:
+        inside.network(inside.rows.to(next(inside.network.parameters()).dtype))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for number, (activation, z) in enumerate(seen, 1):
+        yield _of_layer(number, "neuron" if z.dim() == 2 else "channel", activation, _by_neuron(z))
 
 
-def _of_layer(number: int, layer: ChainzRuleLayer, z: torch.Tensor, values: torch.Tensor) -> LayerCurves:
+def _polynomials(network: Network) -> Iterator[nn.Module]:
+    """Yield the learned activations, each with the tangents that it goes on as if it has some."""
+    with_tangents = [module for module in network.modules() if isinstance(module, Tangents)]
+    within = {id(module.activation) for module in with_tangents}
+    yield from with_tangents
+    yield from (module for module in network.modules() if isinstance(module, Polynomial) and id(module) not in within)
+
+
+def _by_neuron(z: Tensor) -> Tensor:
+    """Return inputs [N, n] or [N, channels, height, width] as [places, n], evenly taken if they are many."""
+    inputs = z.movedim(1, -1).flatten(0, -2)
+    return inputs[:: -(-len(inputs) // _MOST_INPUTS)] if z.dim() > 2 else inputs
+
+
+def _of_layer(number: int, unit: str, activation: nn.Module, z: Tensor) -> LayerCurves:
     inputs = z.double().numpy()
     low, high = np.quantile(inputs, [0.01, 0.99], axis=0)
     places = np.linspace(low, high, _PLACES)
-    drawn, _ = layer.activation(torch.from_numpy(places).to(z.dtype))
+    values, _ = activation(z)
+    drawn, _ = activation(torch.from_numpy(places).to(z.dtype))
     neurons = inputs.shape[1]
     chosen = np.unique(np.linspace(0, neurons - 1, min(neurons, _MOST_NEURONS)).round().astype(int)).tolist()
     shares, edges = np.histogram(inputs, _PARTS, (low.min(), high.max()))
     return LayerCurves(
         number,
+        unit,
         neurons,
         tuple(Curve(places[:, neuron], drawn[:, neuron].double().numpy()) for neuron in chosen),
         edges,

@@ -12,20 +12,24 @@ from model_export.chainzrule import Network
 from model_export.own_data.columns import ColumnPlan
 from model_export.own_data.findings import Finding
 from model_export.own_data.plan import TablePlan
+from model_export.own_data.text_training import TrainedTexts
 from model_export.own_data.training import TrainedTable
 from model_export.report.baselines import Baseline, fit_baselines
-from model_export.training.images import Images
+from model_export.tasks.image_task import TrainedImageTask
 
 MOST_ROWS = 10_000
 """Test rows that a report looks at: enough for every figure to two digits, and drawn in a moment."""
 
+_MOST_PICTURES = 200
+"""Whose pixels are the inputs that the channels are drawn over."""
+
 
 class Inside(NamedTuple):
-    """The network itself, where its neurons are to be looked at."""
+    """The network itself, whose neurons or channels are to be looked at."""
 
     network: Network
     rows: torch.Tensor
-    """The test rows as it takes them, [n, n_0]"""
+    """The test rows as it takes them, [n, …]"""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Subject:
         training_truth: of the training rows; what a constant is taken from.
         split: how the rows were split, in words.
         baselines: fits the usual methods to the training rows and asks them of the test rows.
-        inside: the network, where there are neurons to be drawn.
+        inside: the network, and what it takes.
         columns: what each column of a table was read as.
         findings: what looks suspicious.
         notes: what else was noticed.
@@ -58,7 +62,7 @@ class Subject:
     training_truth: NDArray[Any]
     split: str
     baselines: Callable[[], Iterator[Baseline]]
-    inside: Inside | None = None
+    inside: Inside
     columns: tuple[ColumnPlan, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
@@ -76,27 +80,25 @@ def of_table(trained: TrainedTable) -> Subject:
     return _of_plan(trained.plan, test, "rows", rows.astype(np.float32), trained.findings, inside)
 
 
-def of_texts(plan: TablePlan, seed: int) -> Subject:
+def of_texts(trained: TrainedTexts) -> Subject:
     """Return what a report on texts that are learned from alone is about."""
-    [column] = plan.used
-    test = _some(plan.parts.test, seed)
-    texts = plan.values[column.name]
+    plan = trained.plan
+    test = _some(plan.parts.test, trained.seed)
+    texts = plan.values[trained.text.name]
+    inside = Inside(trained.network, trained.standardiser(torch.from_numpy(trained.text.embeddings[test])))
     left_out = (
-        "What predictions lean on and the learned polynomials: the inputs of the network are dimensions of a sentence "
-        "embedding, which have no meaning one by one.",
+        "What predictions lean on: the inputs of the network are dimensions of a sentence embedding, which have no "
+        "meaning one by one.",
     )
-    return _of_plan(plan, test, "texts", texts[test], _shared_texts(plan, texts), None, left_out)
+    return _of_plan(plan, test, "texts", texts[test], _shared_texts(plan, texts), inside, left_out)
 
 
-def of_pictures(training: Images, test: Images, seed: int) -> Subject:
-    """Return what a report on pictures is about.
-
-    Args:
-        training: all that training and calibration may have seen.
-        test: the others.
-        seed: of the choice among many test pictures.
-    """
-    some = _some(np.arange(len(test)), seed)
+def of_pictures(learned: TrainedImageTask) -> Subject:
+    """Return what a report on pictures is about."""
+    training, test = learned.images.training, learned.images.test
+    some = _some(np.arange(len(test)), learned.seed)
+    drawn = some[np.linspace(0, len(some) - 1, min(len(some), _MOST_PICTURES)).round().astype(int)]
+    inside = Inside(learned.trained.network, learned.trained.standardiser(torch.from_numpy(test.pixels[drawn])))
     seen = {picture.tobytes() for picture in training.pixels}
     shared = [place for place, picture in enumerate(test.pixels) if picture.tobytes() in seen]
     findings = []
@@ -115,11 +117,11 @@ def of_pictures(training: Images, test: Images, seed: int) -> Subject:
         training.labels,
         "at random, by class",
         lambda: iter(()),
+        inside,
         findings=tuple(findings),
         left_out=(
             "The usual methods beside it: linear models and trees on raw pixels are no fair comparison.",
-            "What predictions lean on and the learned polynomials: there is one number a pixel, and the "
-            "neurons are channels of convolutions.",
+            "What predictions lean on: there is one number a pixel, of each picture anew.",
             "What else looked suspicious than equal pictures: there are no columns to look at.",
         ),
     )
@@ -131,7 +133,7 @@ def _of_plan(
     kind: str,
     rows: NDArray[Any],
     findings: tuple[Finding, ...],
-    inside: Inside | None,
+    inside: Inside,
     left_out: tuple[str, ...] = (),
 ) -> Subject:
     return Subject(

@@ -10,7 +10,8 @@ from model_export.export import Data, Labelled, export
 from model_export.graph.publication import ModelCard
 from model_export.graph.version_folder import free_version, next_version
 from model_export.tasks.image_set import ImageSet
-from model_export.training.image_training import ImageTraining
+from model_export.training.image_training import ImageTraining, TrainedOnImages
+from model_export.training.images import Images
 from model_export.training.standardiser import PixelStandardiser
 from service.inputs import Channel, ImageInput
 from service.manifest import JacobianKind, Training
@@ -52,6 +53,18 @@ class ImageTask(ModelCard):
         """
         version = version or next_version(repository, self.name)
         free_version(repository, self.name, version)
+        return self.train(seed=seed, progress=progress).export(repository, version=version)
+
+    def train(self, *, seed: int = 0, progress: bool = False) -> "TrainedImageTask":
+        """Load the images, set some aside to calibrate with, and train.
+
+        Args:
+            seed: of the split, the start, the order of the images and what happens to them in training.
+            progress: draw a progress bar.
+
+        Raises:
+            DataError: if the images cannot be learned from, or training diverges.
+        """
         images = self.load()
         if images.test.pixels.shape[1:] != images.training.pixels.shape[1:]:
             raise DataError(
@@ -60,25 +73,60 @@ class ImageTask(ModelCard):
             )
         training, held_out = images.training.hold_out(self.calibration_share, seed)
         trained = self.training.fit(training, len(self.classes), seed=seed, progress=progress)
+        return TrainedImageTask(self, images, training, held_out, trained, seed)
+
+
+@dataclass(frozen=True)
+class TrainedImageTask:
+    """A network fitted to a task's images, and those that were held out.
+
+    Args:
+        task: what was learned.
+        images: all of them.
+        training: those that were learned from.
+        held_out: those to calibrate with.
+        trained: the network.
+        seed: of it all.
+    """
+
+    task: ImageTask
+    images: ImageSet
+    training: Images
+    held_out: Images
+    trained: TrainedOnImages
+    seed: int
+
+    def export(self, repository: Path, *, version: int | None = None) -> Path:
+        """Calibrate, export, verify and write a version; return its folder.
+
+        Args:
+            repository: where `<name>/<version>/` goes.
+            version: the next free one unless given.
+
+        Raises:
+            VerificationError: if the graph and the network disagree; nothing is written then.
+            ExportError: if the version is there already.
+        """
+        task, trained = self.task, self.trained
         return export(
             trained.network,
             trained.standardiser,
-            Data(*(Labelled(part.pixels, part.labels) for part in (training, held_out, images.test))),
+            Data(*(Labelled(part.pixels, part.labels) for part in (self.training, self.held_out, self.images.test))),
             repository=repository,
-            version=version,
-            card=self,
-            classes=self.classes,
-            inputs=describe_images(trained.standardiser, self.resize),
-            activation=self.training.architecture.activation_in_words,
+            version=version or next_version(repository, task.name),
+            card=task,
+            classes=task.classes,
+            inputs=describe_images(trained.standardiser, task.resize),
+            activation=task.training.architecture.activation_in_words,
             training=Training(
-                data=f"{self.data}, {images.extent}",
+                data=f"{task.data}, {self.images.extent}",
                 rows=trained.training_rows,
                 validation_rows=trained.validation_rows,
-                seed=seed,
-                dreg=str(self.training.dreg),
+                seed=self.seed,
+                dreg=str(task.training.dreg),
                 epochs=trained.epochs,
             ),
-            jacobian=self.jacobian,
+            jacobian=task.jacobian,
         )
 
 

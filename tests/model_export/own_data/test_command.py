@@ -191,6 +191,8 @@ def test_a_folder_of_pictures_becomes_an_image_model(tmp_path: Path, monkeypatch
     report = (version / "report.html").read_text(encoding="utf-8")
     assert "on 28 test pictures" in report
     assert "linear models and trees on raw pixels are no fair comparison" in report
+    assert "Each channel&#x27;s activation is a polynomial of its own" in report
+    assert "Layer 6: all 8 channels" in report
     with monkeypatch.context() as patch:
         patch.setattr(memory, "available_bytes", lambda: 1e3)
         code, said, _ = train(tmp_path, folder, "--version", "2")
@@ -200,6 +202,13 @@ def test_a_folder_of_pictures_becomes_an_image_model(tmp_path: Path, monkeypatch
     code, said, _ = train(tmp_path, folder, "--version", "2")
     assert code == 1
     assert "0.jpg cannot be read as a picture" in said
+
+
+def test_data_that_are_not_there_are_named_whatever_else_is_asked(tmp_path: Path) -> None:
+    code, said, folder = train(tmp_path, tmp_path / "loans.csv")
+    assert code == 1
+    assert "loans.csv is not there: --data takes a CSV or Parquet file, or a folder of pictures" in said
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize(
