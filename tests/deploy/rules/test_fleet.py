@@ -10,7 +10,8 @@ pytestmark = pytest.mark.prometheus
 def add_replica(scenario: Scenario, instance: str, sha256: str = "aa11", **served: str) -> None:
     """Add a replica that serves the model, or what `served` names."""
     labels = MODEL | served
-    scenario.gauge("up", 1, job="chainzrule", instance=instance)
+    where = {"namespace": served["namespace"]} if "namespace" in served else {}
+    scenario.gauge("up", 1, job="chainzrule", instance=instance, **where)
     scenario.gauge("chainzrule_model_ready", 1, **labels, instance=instance)
     scenario.gauge("chainzrule_model_info", 1, **labels, sha256=sha256, instance=instance)
 

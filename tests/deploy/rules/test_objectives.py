@@ -14,19 +14,19 @@ FEEDBACK = {"route": "/v1/models/{name}:feedback", "method": "POST"}
 
 
 def add_requests(
-    scenario: Scenario, per_step: float, *, failed: float = 0.0, slow: float = 0.0, instance: str = "a"
+    scenario: Scenario, per_step: float, *, failed: float = 0.0, slow: float = 0.0, instance: str = "a", **more: str
 ) -> None:
     """Add requests for predictions, of which shares fail or take longer than 0.25 s; and failing, slow feedback."""
-    for labels, share, fail, late in ((PREDICT, 0.5, failed, slow), (INFER, 0.5, failed, slow), (FEEDBACK, 1, 1, 1)):
-        count = per_step * share
+    for route, share, fail, late in ((PREDICT, 0.5, failed, slow), (INFER, 0.5, failed, slow), (FEEDBACK, 1, 1, 1)):
+        count, labels = per_step * share, route | {"instance": instance} | more
         requests = "chainzrule_http_requests_total"
-        scenario.counter(requests, count * (1 - fail), instance=instance, **labels, status="200")
-        scenario.counter(requests, count * fail, instance=instance, **labels, status="503")
-        scenario.counter(requests, count, instance=instance, **labels | {"method": "GET"}, status="405")
+        scenario.counter(requests, count * (1 - fail), **labels, status="200")
+        scenario.counter(requests, count * fail, **labels, status="503")
+        scenario.counter(requests, count, **labels | {"method": "GET"}, status="405")
         scenario.histogram(
             "chainzrule_http_request_duration_seconds",
             {"0.1": 0, "0.25": count * (1 - late), "10.0": count},
-            labels | {"instance": instance},
+            labels,
         )
 
 

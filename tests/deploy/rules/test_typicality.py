@@ -16,13 +16,16 @@ SHIFTED = {"0.1": 0.50, "0.5": 0.90, "1.0": 1.0}
 """Both stray by 0.4."""
 
 
-def add_rows(scenario: Scenario, shares: Mapping[str, float], per_step: float, instance: str = "a") -> None:
+def add_rows(
+    scenario: Scenario, shares: Mapping[str, float], per_step: float, instance: str = "a", **more: str
+) -> None:
     buckets = {bound: share * per_step for bound, share in shares.items()}
-    scenario.histogram("chainzrule_typicality", buckets, MODEL | {"instance": instance})
-    scenario.counter("chainzrule_rows_total", per_step, instance=instance, **MODEL)
-    scenario.gauge("chainzrule_reference_calibration_rows", 99, **MODEL, instance=instance)
+    labels = MODEL | {"instance": instance} | more
+    scenario.histogram("chainzrule_typicality", buckets, labels)
+    scenario.counter("chainzrule_rows_total", per_step, **labels)
+    scenario.gauge("chainzrule_reference_calibration_rows", 99, **labels)
     for bound in shares:
-        scenario.gauge("chainzrule_reference_typicality", float(bound), **MODEL, le=bound, instance=instance)
+        scenario.gauge("chainzrule_reference_typicality", float(bound), **labels, le=bound)
 
 
 def test_the_statistic_is_the_largest_gap_and_has_its_critical_value(scenario: Scenario) -> None:
