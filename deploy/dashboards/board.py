@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, DashboardLink, 
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as schema
 
-from deploy.dashboards.queries import DATASOURCE, FIRING
+from deploy.dashboards.queries import DATASOURCE, EVERY_VERSION, FIRING, FLEET
 
 UIDS = {"fleet": "chainzrule-fleet", "model": "chainzrule-model", "service": "chainzrule-service"}
 _TAG = "chainzrule"
@@ -24,7 +24,10 @@ class Section(NamedTuple):
 
 
 def choose(name: str, query: str, *, several: bool) -> QueryVariable:
-    """Return a variable with the values of a label: all of them until some are chosen, or else the last in order."""
+    """Return a variable with the values of a label: all of them until some are chosen, or else the last in order.
+
+    All includes what does not have the label.
+    """
     variable = (
         QueryVariable(name)
         .label(name.capitalize())
@@ -34,8 +37,17 @@ def choose(name: str, query: str, *, several: bool) -> QueryVariable:
     )
     if several:
         everything = schema.VariableOption(selected=True, text=["All"], value=["$__all"])
-        variable.multi(True).include_all(True).all_value(".+").current(everything)
+        variable.multi(True).include_all(True).all_value(".*").current(everything)
     return variable.sort(schema.VariableSort.NATURAL_ASC if several else schema.VariableSort.NATURAL_DESC)
+
+
+def choose_models(*, several: bool) -> list[QueryVariable]:
+    """Return variables for the fleet, by the namespace that its targets may have, its models and their versions."""
+    return [
+        choose("namespace", "label_values(chainzrule_model_info, namespace)", several=True),
+        choose("model", f"label_values(chainzrule_model_info{{{FLEET}}}, model)", several=several),
+        choose("version", f"label_values(chainzrule_model_info{EVERY_VERSION}, version)", several=several),
+    ]
 
 
 def build(

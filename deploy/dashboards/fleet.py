@@ -5,24 +5,26 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, DynamicConfigValu
 
 from deploy.dashboards import board, panels
 from deploy.dashboards.panels import BAD, GOOD, NUMBER, SHARE, WARNING, Panels, column, count, limits, lines, listing
-from deploy.dashboards.queries import CHOSEN, FIRING, now, over_time, rows_now
+from deploy.dashboards.queries import CHOSEN, FIRING, FLEET, now, over_time, rows_now
 
 EXPECTED_EXCESS = f"""
 model:chainzrule_expected_error:ratio5m{CHOSEN}
-- max by (model, version) (chainzrule_reference_expected_error_ratio{CHOSEN})
+- max by (namespace, model, version) (chainzrule_reference_expected_error_ratio{CHOSEN})
 """
 KS_PER_CRITICAL = f"model:chainzrule_typicality:ks5m{CHOSEN} / model:chainzrule_typicality:ks_critical5m{CHOSEN}"
 ATYPICAL = f"""
-sum by (model, version) (increase(chainzrule_typicality_bucket{{le="0.05",model=~"$model",version=~"$version"}}[5m]))
-/ (sum by (model, version) (increase(chainzrule_typicality_count{CHOSEN}[5m])) > 0)
+sum by (namespace, model, version) (
+  increase(chainzrule_typicality_bucket{{le="0.05",{FLEET},model=~"$model",version=~"$version"}}[5m])
+)
+/ (sum by (namespace, model, version) (increase(chainzrule_typicality_count{CHOSEN}[5m])) > 0)
 """
 TAIL_RATIO_PER_REFERENCE = f"""
 model:chainzrule_tail_ratio:p99_per_mean5m{CHOSEN}
-/ max by (model, version) (chainzrule_reference_tail_ratio{CHOSEN})
+/ max by (namespace, model, version) (chainzrule_reference_tail_ratio{CHOSEN})
 """
 EXCESS_LIMITS = limits((0.02, WARNING), (0.05, BAD))
 DRIFT_LIMIT = limits((1, BAD))
-_MODEL = "{{model}} {{version}}"
+_MODEL = "{{model}} {{version}} {{namespace}}"
 
 
 def build() -> Dashboard:
@@ -32,8 +34,7 @@ def build() -> Dashboard:
         "ChainzRule: can the models be believed?",
         "Every model that is served, beside what it was measured to be. No label is needed for any of it.",
         [
-            board.choose("model", "label_values(chainzrule_model_info, model)", several=True),
-            board.choose("version", 'label_values(chainzrule_model_info{model=~"$model"}, version)', several=True),
+            *board.choose_models(several=True),
         ],
         [
             board.Section("Now", [*_counts(), _alerts(), _models()]),
@@ -65,14 +66,14 @@ def _counts() -> Panels:
             "Versions that at least one replica serves. Fewer than you deployed: see the service's dashboard, and the "
             "reason in a replica's log.",
             NUMBER,
-            now(f"count(count by (model, version) (chainzrule_model_info{CHOSEN})) or vector(0)"),
+            now(f"count(count by (namespace, model, version) (chainzrule_model_info{CHOSEN})) or vector(0)"),
             limits((1, GOOD), below=BAD),
         ),
         count(
             "Replicas that answer",
             "Share of the replicas that Prometheus could scrape. Below 100 %: look whether the others' containers run.",
             SHARE,
-            now('avg(up{job="chainzrule"})'),
+            now(f'avg(up{{job="chainzrule",{FLEET}}})'),
             limits((1, GOOD), below=BAD),
         ),
         count(
@@ -87,7 +88,7 @@ def _counts() -> Panels:
             "Share of the last five minutes' requests for predictions answered 5xx; 0.1 % may in the long run. See the "
             "service's dashboard for the errors' codes.",
             SHARE,
-            now("slo:chainzrule_availability_error:ratio5m"),
+            now(f"max(slo:chainzrule_availability_error:ratio5m{{{FLEET}}})"),
             limits((0.001, WARNING), (0.0144, BAD)),
         ),
     ]
@@ -97,6 +98,7 @@ def _alerts() -> Builder[Panel]:
     columns = {
         "alertname": "Alert",
         "severity": "Severity",
+        "namespace": "Namespace",
         "model": "Model",
         "version": "Version",
         "feature": "Feature",
@@ -119,6 +121,7 @@ def _models() -> Builder[Panel]:
         "'Excess': it expects more errors of itself than it was measured to make. Click a model to see it in depth. "
         "What has too few rows to tell (50 for drift, 200 for τ) is empty.",
         {
+            "namespace": "Namespace",
             "model": "Model",
             "version": "Version",
             "Value #A": "Rows",
@@ -130,7 +133,7 @@ def _models() -> Builder[Panel]:
         },
         *(
             # A record's own name is one more label, by which its rows would stay apart from the others'.
-            rows_now(f"max by (model, version) ({expression})")
+            rows_now(f"max by (namespace, model, version) ({expression})")
             for expression in (
                 f"model:chainzrule_rows:increase5m{CHOSEN}",
                 f"model:chainzrule_expected_error:ratio5m{CHOSEN}",
@@ -148,7 +151,7 @@ def _models() -> Builder[Panel]:
     column(panel, "Atypical rows", SHARE, decimals=1)
     column(panel, "τ / reference", panels.TIMES, decimals=3)
     address = f"/d/{board.UIDS['model']}?var-model=${{__data.fields.Model}}&var-version=${{__data.fields.Version}}"
-    link = {"title": "This model in depth", "url": f"{address}&${{__url_time_range}}"}
+    link = {"title": "This model in depth", "url": f"{address}&${{namespace:queryparam}}&${{__url_time_range}}"}
     return panel.override_by_name("Model", [DynamicConfigValue("links", [link])])
 
 
@@ -161,7 +164,7 @@ def _reliability() -> Panels:
             SHARE,
             over_time(f"model:chainzrule_expected_error:ratio5m{CHOSEN}", _MODEL),
             over_time(
-                f"max by (model, version) (chainzrule_reference_expected_error_ratio{CHOSEN})",
+                f"max by (namespace, model, version) (chainzrule_reference_expected_error_ratio{CHOSEN})",
                 f"{_MODEL} reference",
             ),
         ).override_by_regexp("/reference$/", panels.DASHES),
@@ -197,13 +200,17 @@ def _traffic() -> Panels:
             "Rows predicted, by model",
             "A model that falls to nothing while others go on has lost its client, or is no longer served.",
             panels.ROWS_PER_SECOND,
-            over_time(f"sum by (model, version) (rate(chainzrule_rows_total{CHOSEN}[$__rate_interval]))", _MODEL),
+            over_time(
+                f"sum by (namespace, model, version) (rate(chainzrule_rows_total{CHOSEN}[$__rate_interval]))", _MODEL
+            ),
         ),
         lines(
             "Requests, by status",
             "All routes. 5xx: see the errors' codes on the service's dashboard. 4xx: a client sends what the service "
             "cannot take; the answer says what.",
             panels.REQUESTS_PER_SECOND,
-            over_time("sum by (status) (rate(chainzrule_http_requests_total[$__rate_interval])) > 0", "{{status}}"),
+            over_time(
+                f"sum by (status) (rate(chainzrule_http_requests_total{{{FLEET}}}[$__rate_interval])) > 0", "{{status}}"
+            ),
         ),
     ]

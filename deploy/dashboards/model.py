@@ -12,7 +12,7 @@ from deploy.dashboards.fleet import (
     TAIL_RATIO_PER_REFERENCE,
 )
 from deploy.dashboards.panels import BAD, NUMBER, SHARE, WARNING, Panels, column, count, distribution, limits, lines
-from deploy.dashboards.queries import CHOSEN, buckets_over_time, now, over_time, rows_now
+from deploy.dashboards.queries import CHOSEN, FLEET, buckets_over_time, now, over_time, rows_now
 
 _OUT_OF_RANGE_LIMITS = limits((0.01, WARNING), (0.05, BAD))
 _MISSING_LIMITS = limits((0.05, WARNING))
@@ -25,8 +25,7 @@ def build() -> Dashboard:
         "ChainzRule: one model in depth",
         "Whether the rows are such as the model knows, which feature moved, and whether its reliability holds.",
         [
-            board.choose("model", "label_values(chainzrule_model_info, model)", several=False),
-            board.choose("version", 'label_values(chainzrule_model_info{model="$model"}, version)', several=False),
+            *board.choose_models(several=False),
         ],
         [
             board.Section("Now", _counts()),
@@ -278,7 +277,7 @@ def _load() -> Panels:
 def _cumulative(window: str) -> str:
     return f"""
     sum by (le) (
-      increase(chainzrule_typicality_bucket{{le!="+Inf",model=~"$model",version=~"$version"}}[{window}])
+      increase(chainzrule_typicality_bucket{{le!="+Inf",{FLEET},model=~"$model",version=~"$version"}}[{window}])
     )
     / on () group_left () (sum(increase(chainzrule_typicality_count{CHOSEN}[{window}])) > 0)
     """

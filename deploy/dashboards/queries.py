@@ -7,8 +7,10 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat, QueryEdito
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="prometheus")
 
 FIRING = 'ALERTS{alertname=~"ChainzRule.*",alertstate="firing"}'
-CHOSEN = '{model=~"$model",version=~"$version"}'
-REPLICAS = 'instance=~"$instance"'
+FLEET = 'namespace=~"$namespace"'
+EVERY_VERSION = f'{{{FLEET},model=~"$model"}}'
+CHOSEN = f'{{{FLEET},model=~"$model",version=~"$version"}}'
+REPLICAS = f'{FLEET},instance=~"$instance"'
 
 
 def over_time(expression: str, name: str) -> Dataquery:

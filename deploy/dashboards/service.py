@@ -16,7 +16,7 @@ from deploy.dashboards.panels import (
     limits,
     lines,
 )
-from deploy.dashboards.queries import REPLICAS, now, over_time, rows_now
+from deploy.dashboards.queries import FLEET, REPLICAS, now, over_time, rows_now
 
 _PREDICTIONS = f'{{method="POST",route=~".+(:predict|/infer)",{REPLICAS}}}'
 _MODEL_REPLICAS = f'{{model=~"$model",version=~"$version",{REPLICAS}}}'
@@ -31,12 +31,13 @@ def build() -> Dashboard:
         "ChainzRule: the service's health",
         "Whether predictions are answered, how fast, and what is short where they are not.",
         [
-            board.choose("instance", 'label_values(up{job="chainzrule"}, instance)', several=True),
-            board.choose("model", "label_values(chainzrule_model_info, model)", several=True),
-            board.choose("version", 'label_values(chainzrule_model_info{model=~"$model"}, version)', several=True),
+            *board.choose_models(several=True),
+            board.choose("instance", f'label_values(up{{job="chainzrule",{FLEET}}}, instance)', several=True),
         ],
         [
-            board.Section("Objectives: 99.9 % answered, 99 % within 0.25 s", _objectives()),
+            board.Section(
+                "Objectives: 99.9 % answered, 99 % within 0.25 s; of several fleets the worst", _objectives()
+            ),
             board.Section("Requests", _requests()),
             board.Section("Queue and batches", _queue()),
             board.Section("Models and replicas", _models()),
@@ -52,7 +53,7 @@ def _objectives() -> Panels:
             "Share of requests for predictions answered 5xx; at most 0.1 % may be in the long run. See the errors' "
             "codes.",
             SHARE,
-            now("slo:chainzrule_availability_error:ratio1h"),
+            now(f"max(slo:chainzrule_availability_error:ratio1h{{{FLEET}}})"),
             limits((0.001, WARNING), (0.0144, BAD)),
             width=6,
         ),
@@ -60,7 +61,7 @@ def _objectives() -> Panels:
             "Failed, last three days",
             "The same over three days. Above 0.1 % the objective is being missed: find the cause before it is a habit.",
             SHARE,
-            now("slo:chainzrule_availability_error:ratio3d"),
+            now(f"max(slo:chainzrule_availability_error:ratio3d{{{FLEET}}})"),
             limits((0.001, BAD)),
             width=6,
         ),
@@ -68,7 +69,7 @@ def _objectives() -> Panels:
             "Slower than 0.25 s, last hour",
             "Share of requests for predictions; at most 1 % may be in the long run. See which stage takes the time.",
             SHARE,
-            now("slo:chainzrule_latency_error:ratio1h"),
+            now(f"max(slo:chainzrule_latency_error:ratio1h{{{FLEET}}})"),
             limits((0.01, WARNING), (0.144, BAD)),
             width=6,
         ),
@@ -76,7 +77,7 @@ def _objectives() -> Panels:
             "Slower than 0.25 s, last three days",
             "The same over three days. Above 1 % the objective is being missed: add replicas, or threads.",
             SHARE,
-            now("slo:chainzrule_latency_error:ratio3d"),
+            now(f"max(slo:chainzrule_latency_error:ratio3d{{{FLEET}}})"),
             limits((0.01, BAD)),
             width=6,
         ),
@@ -86,7 +87,7 @@ def _objectives() -> Panels:
             "the alert wants two windows above. See the errors' codes, and relieve or roll back the service.",
             panels.TIMES,
             *(
-                over_time(f"slo:chainzrule_availability_error:ratio{key} / 0.001", name)
+                over_time(f"max(slo:chainzrule_availability_error:ratio{key}{{{FLEET}}}) / 0.001", name)
                 for key, name in _WINDOWS.items()
             ),
             thresholds=_BURN_LIMITS,
@@ -97,7 +98,10 @@ def _objectives() -> Panels:
             "How many times more often than allowed requests take longer than 0.25 s. See which stage takes the time; "
             "add replicas if it is the queue.",
             panels.TIMES,
-            *(over_time(f"slo:chainzrule_latency_error:ratio{key} / 0.01", name) for key, name in _WINDOWS.items()),
+            *(
+                over_time(f"max(slo:chainzrule_latency_error:ratio{key}{{{FLEET}}}) / 0.01", name)
+                for key, name in _WINDOWS.items()
+            ),
             thresholds=_BURN_LIMITS,
             width=12,
         ),

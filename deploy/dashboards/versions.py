@@ -2,9 +2,7 @@
 
 from deploy.dashboards import panels
 from deploy.dashboards.panels import NUMBER, SHARE, Panels, column, lines
-from deploy.dashboards.queries import over_time, rows_now
-
-_EVERY_VERSION = '{model=~"$model"}'
+from deploy.dashboards.queries import EVERY_VERSION, FLEET, over_time, rows_now
 
 
 def side_by_side() -> Panels:
@@ -22,20 +20,20 @@ def side_by_side() -> Panels:
             "Value #D": "Errors confirmed",
             "Value #E": "Atypical",
         },
-        rows_now(f"max by (version) (chainzrule_canary_share{_EVERY_VERSION})"),
-        rows_now(f"sum by (version) (increase(chainzrule_rows_total{_EVERY_VERSION}[1h]))"),
-        rows_now(f"max by (version) (model:chainzrule_expected_error:ratio1h{_EVERY_VERSION})"),
-        rows_now(f"max by (version) (model:chainzrule_feedback_error:ratio1h{_EVERY_VERSION})"),
+        rows_now(f"max by (version) (chainzrule_canary_share{EVERY_VERSION})"),
+        rows_now(f"sum by (version) (increase(chainzrule_rows_total{EVERY_VERSION}[1h]))"),
+        rows_now(f"max by (version) (model:chainzrule_expected_error:ratio1h{EVERY_VERSION})"),
+        rows_now(f"max by (version) (model:chainzrule_feedback_error:ratio1h{EVERY_VERSION})"),
         rows_now(
-            f'sum by (version) (increase(chainzrule_typicality_bucket{{le="0.05",model=~"$model"}}[1h])) / '
-            f"(sum by (version) (increase(chainzrule_typicality_count{_EVERY_VERSION}[1h])) > 0)"
+            f'sum by (version) (increase(chainzrule_typicality_bucket{{le="0.05",{FLEET},model=~"$model"}}[1h])) / '
+            f"(sum by (version) (increase(chainzrule_typicality_count{EVERY_VERSION}[1h])) > 0)"
         ),
     ).span(12)
     column(table, "Share meant", SHARE, decimals=1)
     column(table, "Rows", NUMBER, decimals=0)
     for name in ("Errors expected", "Errors confirmed", "Atypical"):
         column(table, name, SHARE, decimals=1)
-    answered = 'chainzrule_stage_duration_seconds_count{model=~"$model",stage="run"}'
+    answered = f'chainzrule_stage_duration_seconds_count{{{FLEET},model=~"$model",stage="run"}}'
     return [
         table,
         lines(
@@ -48,7 +46,7 @@ def side_by_side() -> Panels:
                 f"(sum(rate({answered}[$__rate_interval])) > 0)",
                 "version {{version}}",
             ),
-            over_time(f"max by (version) (chainzrule_canary_share{_EVERY_VERSION})", "version {{version}}, meant"),
+            over_time(f"max by (version) (chainzrule_canary_share{EVERY_VERSION})", "version {{version}}, meant"),
             width=12,
         ).override_by_regexp("/meant$/", panels.DASHES),
     ]

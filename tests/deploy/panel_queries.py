@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 DASHBOARDS = Path(__file__).parents[2] / "deploy" / "grafana" / "dashboards"
 
-_VARIABLES = {"$model": ".+", "$version": ".+", "$instance": ".+", "$__rate_interval": "20s"}
+_VARIABLES = {"$namespace": ".*", "$model": ".+", "$version": ".+", "$instance": ".+", "$__rate_interval": "20s"}
 
 
 class PanelQuery(NamedTuple):
