@@ -1,4 +1,4 @@
-"""What the README shows is what a user gets."""
+"""What the README and the pages in docs show is what a user gets."""
 
 import json
 import re
@@ -7,11 +7,29 @@ from pathlib import Path
 
 import pytest
 
+from service.settings import Settings
 from service.version_folder import read_manifest
 from tests.service.client import serving
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {file: file.read_text(encoding="utf-8") for file in (ROOT / "README.md", *sorted((ROOT / "docs").iterdir()))}
+
+
+def _page(name: str) -> str:
+    return PAGES[ROOT / "docs" / f"{name}.md"]
+
+
+def _section(text: str, title: str) -> str:
+    before, after = text.split(f"# {title}\n")
+    level = len(before) - len(before.rstrip("#")) + 1
+    return re.split(rf"^#{{1,{level}}} ", after, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def _anchors(text: str) -> set[str]:
+    """Every heading's, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_curl_gets_the_answer_that_is_shown() -> None:
@@ -33,26 +51,50 @@ def test_the_curl_gets_the_answer_that_is_shown() -> None:
 def test_the_estimator_that_is_exported_from_python_becomes_a_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    snippet = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    snippet = re.search(r"```python\n(.*?)```", _page("training"), re.DOTALL)
     assert snippet is not None
     monkeypatch.chdir(tmp_path)
-    exec(compile(snippet[1], "README.md", "exec"), {})
+    exec(compile(snippet[1], "training.md", "exec"), {})
     manifest = read_manifest(tmp_path / "models" / "progression" / "1")
     assert manifest.predicted.target == "progression"
     assert manifest.evaluation.accuracy > manifest.evaluation.majority_accuracy
 
 
 def test_every_place_it_names_is_there() -> None:
-    section = README.split("## Where things are")[1].split("\n## ")[0]
-    places = re.findall(r"`([\w./-]*[/.\w]+)`", section) + re.findall(r"\]\((?!https?:|#)([^)#]+)", README)
+    places = re.findall(r"`([\w./-]*[/.\w]+)`", _section(README, "Where things are"))
     places = [place for place in places if place not in {"manifest.json", "/v1", "/v2"}]
     assert len(places) > 10
     for place in places:
         assert (ROOT / place).exists(), place
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", PAGES[page])
+    assert links
+    for place, anchor in links:
+        target = (page.parent / place).resolve() if place else page
+        assert target.exists(), place
+        if anchor:
+            assert anchor in _anchors(target.read_text(encoding="utf-8")), (place, anchor)
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    assert len(PAGES) > 4
+    for page in PAGES:
+        assert page.name == "README.md" or f"](docs/{page.name})" in README, page.name
+
+
+def test_the_canaries_shown_are_such_as_the_service_takes() -> None:
+    runbook = (ROOT / "deploy/RUNBOOK.md").read_text(encoding="utf-8")
+    shown = re.findall(r"--canary ([^\s`]+)", "\n".join([*PAGES.values(), runbook]))
+    assert len(shown) > 2
+    for value in shown:
+        assert len(Settings(repository=ROOT / "deploy/models", canary=value).canary) == 1
+
+
 def test_the_papers_table_is_that_of_the_results() -> None:
-    section = README.split("## The paper's table, run again")[1].split("\n## ")[0]
+    section = _section(_page("evidence"), "The paper's table, run again")
     report = (ROOT / "model_export/results/paper/README.md").read_text(encoding="utf-8")
     found = [set(cells) for cells in _rows(report)]
     shown = _rows(section)
@@ -61,19 +103,20 @@ def test_the_papers_table_is_that_of_the_results() -> None:
         assert any(set(cells) <= row | {""} for row in found), cells
 
 
-def test_the_requests_a_second_are_those_of_the_results() -> None:
-    section = README.split("## How fast it is")[1].split("\n## ")[0].split("What it set out")[0]
+@pytest.mark.parametrize(("text", "rows"), [(README, 8), (_page("speed"), 14)], ids=["README", "speed"])
+def test_the_requests_a_second_are_those_of_the_results(text: str, rows: int) -> None:
+    section = _section(text, "How fast it is").split("What it set out")[0]
     measured: dict[str, set[str]] = {}
     for name, *cells in _rows((ROOT / "tests/benchmarks/results/serving.md").read_text(encoding="utf-8")):
         measured.setdefault(name, {"–"}).update(cells)
     shown = _rows(section)[1:]
-    assert len(shown) > 10
+    assert len(shown) == rows
     for name, *cells in shown:
         assert set(cells) <= measured[name], name
 
 
 def test_the_small_tables_are_those_of_the_results() -> None:
-    section = README.split("### Beside the usual models")[1].split("\n### ")[0]
+    section = _section(_page("training"), "Beside the usual models")
     assert _rows(section) == _rows((ROOT / "tests/benchmarks/results/tables.md").read_text(encoding="utf-8"))
 
 

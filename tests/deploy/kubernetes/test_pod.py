@@ -27,7 +27,7 @@ from tests.service.process import running
 pytestmark = REQUIRES_KUBECTL
 
 MEASURED_MEGABYTES = 123
-"""Resident with every bundled model loaded: README, "How fast it is"."""
+"""Resident with every bundled model loaded: docs/speed.md."""
 
 RESTRICTED_VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected"}
 RESTRICTED_VOLUMES |= {"secret"}
