@@ -95,7 +95,8 @@ class DrainingServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept who has connected, close the listener, finish what is in flight."""
-        if self._member is None:
+        # The supervisor does so, too, but may come late: whoever connects once the workers have gone is lost with it.
+        if self._member is None or self._member.all_leave:
             self._listener.refuse_new()
         await asyncio.sleep(HANDSHAKE_SECONDS)
         latest = monotonic() + BACKLOG_SECONDS

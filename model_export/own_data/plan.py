@@ -99,6 +99,11 @@ def plan_table(frame: pd.DataFrame, target: str, options: TableOptions, seed: in
             "mistakes cost"
         )
     of_labelled = {name: column[labelled] for name, column in values.items()}
+    for name, column in of_labelled.items():
+        if pd.isna(column[parts.learned]).all():
+            raise DataError(
+                f"column {name!r} has no value in any of the {len(parts.learned)} training rows to learn from: drop it"
+            )
     return TablePlan(columns, planned, parts, of_labelled, labelled + 1, tuple(notes))
 
 
@@ -121,7 +126,7 @@ def _split(table: pd.DataFrame, target: TargetPlan, options: TableOptions, seed:
     if len(missing):
         raise DataError(f"{by} is missing in row {missing[0] + 1} ({len(missing)} in all), and rows are split by it")
     if options.group is not None:
-        parts = split_by_group(table[options.group].to_numpy(object), options.group, seed)
+        parts = split_by_group(table[options.group].to_numpy(object), options.group, classes, seed)
     else:
         kind = plan_column(by, table[by]).kind
         if kind not in {"date", "number", "identifier"}:
@@ -155,7 +160,8 @@ def show(plan: TablePlan, notes: tuple[str, ...] = ()) -> Group:
         f"{len(part):,} {use}"
         for part, use in zip(plan.parts[:3], ("to train on", "to calibrate", "to test"), strict=True)
     )
-    facts.add_row(Text("rows", style="bold"), Text(f"{counts}; split {plan.parts.how}"))
+    stopping = "" if plan.parts.validation is None else f" ({len(plan.parts.validation):,} rows)"
+    facts.add_row(Text("rows", style="bold"), Text(f"{counts}; split {plan.parts.how}{stopping}"))
     for note in (*notes, *plan.notes):
         facts.add_row(Text("note", style="yellow"), Text(note))
     return Group(columns, facts)

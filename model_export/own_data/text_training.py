@@ -111,5 +111,8 @@ def train_texts(plan: TablePlan, *, encoder: Path | None = None, seed: int = 0, 
         raise DataError(f"{text.name} is missing in row {lacking[0]} ({len(lacking)} in all): take such rows out")
     estimator = clone(usual_estimator(plan, len(plan.parts.training), texts=True))
     estimator.set_params(random_state=seed, progress=progress)
-    estimator.fit(text.embeddings[plan.parts.training], plan.target.codes[plan.parts.training])
+    parts = plan.parts
+    estimator.fit(
+        text.embeddings[parts.training], plan.target.codes[parts.training], validation_mask=parts.validation_mask
+    )
     return TrainedTexts(plan, text, estimator, seed)

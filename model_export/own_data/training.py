@@ -186,7 +186,7 @@ def train_plan(
     fitted = usual_estimator(plan, len(columns), texts=text is not None) if estimator is None else clone(estimator)
     fitted.set_params(random_state=seed, progress=progress)
     with _one_thread():
-        fitted.fit(columns, plan.target.codes[parts.training])
+        fitted.fit(columns, plan.target.codes[parts.training], validation_mask=parts.validation_mask)
     return TrainedTable(plan, columns_of, fitted, rows, look_for_trouble(plan, sent), seed, text)
 
 

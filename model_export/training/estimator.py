@@ -26,15 +26,21 @@ class ChainzRuleClassifier(ClassifierMixin, TableEstimator):  # type: ignore[mis
         network_: gives logits [N, K].
     """
 
-    def fit(self, X: Any, y: ArrayLike) -> Self:
+    def fit(self, X: Any, y: ArrayLike, *, validation_mask: ArrayLike | None = None) -> Self:
         """Train on rows X [N, n_0], numeric, NaN where a value is missing, and their labels y [N].
+
+        Args:
+            X: the rows.
+            y: their labels.
+            validation_mask: [N], True for the rows to stop training by, where rows belong together so that some drawn
+                at random would tell of the others: whole groups of them, or the newest; None has them drawn.
 
         Raises:
             DataError: if the table or the labels cannot be learned from, naming the column or row and the cure.
         """
         table = self._read(X)
         self.classes_, codes = self._read_labels(y, len(table))
-        self._train(table, codes)
+        self._train(table, codes, validation_mask)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
@@ -66,6 +72,13 @@ class ChainzRuleClassifier(ClassifierMixin, TableEstimator):  # type: ignore[mis
         )
         training, validation = split
         return training, validation
+
+    def _check_targets(self, codes: NDArray[np.int64]) -> None:
+        lacking = np.flatnonzero(np.bincount(codes, minlength=len(self.classes_)) == 0)
+        if len(lacking):
+            raise DataError(
+                f"validation_mask leaves no row of class '{self.classes_[lacking[0]]}' to train on: hold out other rows"
+            )
 
     def _make_net(self, features: int, validation: Dataset) -> DregClassifier:
         return DregClassifier(**self._settings(features, len(self.classes_), nn.CrossEntropyLoss, validation))

@@ -26,8 +26,14 @@ class ChainzRuleRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         network_: gives the target in its own unit, [N, 1].
     """
 
-    def fit(self, X: Any, y: ArrayLike) -> Self:
+    def fit(self, X: Any, y: ArrayLike, *, validation_mask: ArrayLike | None = None) -> Self:
         """Train on rows X [N, n_0], numeric, NaN where a value is missing, and their targets y [N].
+
+        Args:
+            X: the rows.
+            y: their targets.
+            validation_mask: [N], True for the rows to stop training by, where rows belong together so that some drawn
+                at random would tell of the others: whole groups of them, or the newest; None has them drawn.
 
         Raises:
             DataError: if the table or the target cannot be learned from, naming the column or row and the cure.
@@ -35,7 +41,7 @@ class ChainzRuleRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         table = self._read(X)
         values = read_target(y, len(table))
         mean, deviation = values.mean(), values.std() or 1.0
-        self._train(table, ((values - mean) / deviation).astype(np.float32)[:, None])
+        self._train(table, ((values - mean) / deviation).astype(np.float32)[:, None], validation_mask)
         head = cast("nn.Linear", self.network_.head)
         with torch.no_grad():
             head.weight.mul_(deviation)
@@ -56,6 +62,9 @@ class ChainzRuleRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
             raise DataError(f"n_samples={rows} is too few to hold out a validation set: give more rows")
         training, validation = train_test_split(np.arange(rows), test_size=held_out, random_state=seed)
         return training, validation
+
+    def _check_targets(self, targets: NDArray[np.float32]) -> None:
+        """Any numbers can be learned."""
 
     def _make_net(self, features: int, validation: Dataset) -> DregRegressor:
         return DregRegressor(**self._settings(features, 1, nn.MSELoss, validation))

@@ -120,6 +120,26 @@ def read_target(target: ArrayLike, rows: int) -> NDArray[np.float64]:
     return values
 
 
+def read_validation(mask: ArrayLike, rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the indices of the rows to train on and of those that `mask` holds out to stop training by.
+
+    Raises:
+        DataError: if it is not True or False for each row, or leaves either without a row.
+    """
+    held_out = np.asarray(mask)
+    if held_out.dtype != np.bool_ or held_out.shape != (rows,):
+        raise DataError(
+            f"validation_mask is {held_out.dtype} of shape {held_out.shape}: give True or False for each of the {rows} "
+            "rows, True for those that training stops by"
+        )
+    if held_out.all() or not held_out.any():
+        raise DataError(
+            f"validation_mask holds out {held_out.sum()} of {rows} rows: some must be left to train on, and some to "
+            "stop by"
+        )
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
 def _one_a_row(target: ArrayLike | None, rows: int, what: str) -> NDArray[Any]:
     """Return labels or targets [N]; a column of them is taken as scikit-learn takes it, with a warning."""
     if target is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -21,7 +21,7 @@ from model_export.training.dreg_net import DregClassifier, DregRegressor
 from model_export.training.progress import EpochProgress
 from model_export.training.schedule import DEFAULT_LAMBDA, Schedule
 from model_export.training.standardiser import Standardiser
-from model_export.training.table import read_table
+from model_export.training.table import read_table, read_validation
 
 
 class TableEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -41,7 +41,7 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
         batch_size: rows a step.
         max_epochs: the most passes over the training rows.
         patience: epochs without a better validation loss before training stops; the best network is kept.
-        validation_fraction: share of the rows held out to stop early by.
+        validation_fraction: share of the rows held out to stop early by, unless `fit` is told which.
         random_state: seed of the split, the start and the order of the rows, as scikit-learn takes it.
         progress: draw a progress bar.
 
@@ -105,11 +105,15 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
         validate_data(self, X, skip_check_array=True)
         return table
 
-    def _train(self, table: NDArray[np.float64], targets: NDArray[Any]) -> None:
-        """Train on the rows [N, n_0] and their targets [N, …], as the loss takes them."""
+    def _train(self, table: NDArray[np.float64], targets: NDArray[Any], validation_mask: ArrayLike | None) -> None:
+        """Train on the rows [N, n_0] and their targets [N, …], as the loss takes them; stop by those of the mask."""
         state = self.random_state
         seed = int(state) if isinstance(state, int | np.integer) else int(check_random_state(state).randint(2**31))
-        training, validation = self._split(targets, seed)
+        if validation_mask is None:
+            training, validation = self._split(targets, seed)
+        else:
+            training, validation = read_validation(validation_mask, len(table))
+            self._check_targets(targets[training])
         self._check_columns(table[training])
 
         self.standardiser_ = Standardiser.fit(table[training])
@@ -153,7 +157,11 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
 
     @abstractmethod
     def _split(self, targets: NDArray[Any], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the indices of training and validation rows."""
+        """Draw training and validation rows, and return their indices."""
+
+    @abstractmethod
+    def _check_targets(self, targets: NDArray[Any]) -> None:
+        """Refuse what cannot be learned of the targets of the rows that someone left to train on."""
 
     @abstractmethod
     def _make_net(self, features: int, validation: Dataset) -> DregClassifier | DregRegressor:

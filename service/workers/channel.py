@@ -57,6 +57,10 @@ class Told(msgspec.Struct, tag=True, array_like=True, frozen=True):
     labels: list[TrueLabel]
 
 
+class Stopping(msgspec.Struct, tag=True, array_like=True, frozen=True):
+    """The whole service is told to stop, not this worker alone: nobody else will take who connects then."""
+
+
 class Refusal(msgspec.Struct, array_like=True, frozen=True):
     """Why a true label was not counted."""
 
@@ -76,7 +80,7 @@ class Judged(msgspec.Struct, tag=True, array_like=True, frozen=True):
     verdicts: list[Refusal | None]
 
 
-Message = Started | Report | Ask | Scrape | Exposition | Told | Judged
+Message = Started | Report | Ask | Scrape | Exposition | Told | Judged | Stopping
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Message).decode

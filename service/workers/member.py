@@ -12,7 +12,19 @@ from service.errors import NotReadyError, ServiceError
 from service.inference.health import Health
 from service.monitoring.feedback import Feedback
 from service.monitoring.true_label import TrueLabel
-from service.workers.channel import Ask, Exposition, Judged, Link, Refusal, Report, Scrape, Started, Told, refuse
+from service.workers.channel import (
+    Ask,
+    Exposition,
+    Judged,
+    Link,
+    Refusal,
+    Report,
+    Scrape,
+    Started,
+    Stopping,
+    Told,
+    refuse,
+)
 from service.workers.snapshot import take_snapshot
 
 REPORT_SECONDS = 1.0
@@ -51,6 +63,8 @@ class Member:
         health: Health,
         feedback: Feedback,
     ) -> None:
+        self.all_leave = False
+        """Whether the other workers leave, too, when this one does."""
         self._connect = connect
         self._registry = registry
         self._health = health
@@ -140,7 +154,10 @@ class Member:
                     await self._judge_for_another(channel, message)
                 case Judged() if (verdicts := self._judged.get(message.question)) and not verdicts.done():
                     verdicts.set_result(message.verdicts)
+                case Stopping():
+                    self.all_leave = True
                 case _:
                     pass
+        self.all_leave = True
         # Nobody is left to add up, to replace or to stop this worker: it goes as if told to.
         signal.raise_signal(signal.SIGTERM)

@@ -122,7 +122,7 @@ class Supervisor:
         longest = seconds + self._settings.shutdown_seconds + EXIT_SECONDS
         self._timers.append(loop.call_later(longest, self._kill))
         for worker in self._workers:
-            worker.signal(number)
+            worker.stop(number)
 
     def _let_go(self) -> None:
         self._listener.refuse_new()

@@ -12,7 +12,7 @@ from time import monotonic
 
 from service.listener import Listener
 from service.settings import Settings
-from service.workers.channel import Channel, Link, Message
+from service.workers.channel import Channel, Link, Message, Stopping
 from service.workers.fleet_metrics import FleetMetrics
 from service.workers.peer import Others, Peer
 
@@ -42,6 +42,7 @@ class Worker(Peer):
         self.pid = process.pid
         self._process = process
         self._end = end
+        self._channel: Channel | None = None
         self._dismissed = False
         self._born = monotonic()
 
@@ -80,9 +81,16 @@ class Worker(Peer):
         if self.exit_code is None:
             os.kill(self.pid, number)
 
+    def stop(self, number: int) -> None:
+        """Pass on a signal that the whole service was sent."""
+        if self._channel is not None:
+            self._channel.send(Stopping())
+        self.signal(number)
+
     async def live(self, others: Others) -> None:
         """Listen to the process until it has ended, and answer what it asks of the `others`."""
-        await self.converse(await Channel.over(self._end), others)
+        self._channel = await Channel.over(self._end)
+        await self.converse(self._channel, others)
         await self._end_of_process()
 
     async def next_message(self, link: Link) -> Message | None:

@@ -34,12 +34,12 @@ class Weighted(ChainzRuleClassifier):
         super().__init__(**settings)
         self.power = power
 
-    def fit(self, X: Any, y: ArrayLike) -> Self:
+    def fit(self, X: Any, y: ArrayLike, *, validation_mask: ArrayLike | None = None) -> Self:
         """Train, and take each class's log weight from its logit."""
         counts = np.bincount(np.asarray(y))
         weights = (len(np.asarray(y)) / (len(counts) * counts)) ** self.power
         self._weights = torch.from_numpy(weights / np.average(weights, weights=counts)).float()
-        super().fit(X, y)
+        super().fit(X, y, validation_mask=validation_mask)
         with torch.no_grad():
             self.network_.head.bias.sub_(torch.log(self._weights))  # type: ignore[operator]
         return self

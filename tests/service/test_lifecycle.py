@@ -80,17 +80,21 @@ def test_sigterm_fails_no_request_of_200_clients_behind_a_balancer(exported: Exp
         balancer = Balancer(service.port)
         async with balancer.probing():
             clients = [asyncio.create_task(balancer.pooled(pause=0.5)) for _ in range(200)]
-            await asyncio.sleep(1.5)
-            assert not balancer.turned_red
+            async with asyncio.timeout(60):  # on a busy machine; else it takes less than a second
+                while balancer.answered <= 400:
+                    assert not balancer.turned_red
+                    await asyncio.sleep(0.05)
             service.process.send_signal(signal.SIGTERM)
+            before = balancer.answered
             await asyncio.gather(*clients)
+            assert balancer.answered > before
             return balancer
 
-    with running(exported.repository, "--workers", str(workers), "--drain-seconds", "2") as service:
+    # It drains for as long as it does unless told otherwise, within which even a busy machine's balancer looks.
+    with running(exported.repository, "--workers", str(workers)) as service:
         balancer = asyncio.run(scenario(service))
         assert service.process.wait(timeout=20) == 0
     assert balancer.failures == {}
-    assert balancer.answered > 400
     # It said so itself, so it was still listening, and nobody who heeded it was turned away.
     assert balancer.turned_red
     assert balancer.refused == 0

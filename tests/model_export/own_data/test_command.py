@@ -132,10 +132,13 @@ def test_texts_alone_go_through_the_encoder(tmp_path: Path, reviews: pd.DataFram
 
 def test_a_quantity_is_learned_from_texts_alone(tmp_path: Path, reviews: pd.DataFrame, tiny_encoder: Path) -> None:
     data = tmp_path / "reviews.parquet"
-    reviews.drop(columns="verdict").to_parquet(data)
-    code, said, folder = train(tmp_path, data, "--target", "points", "--encoder", str(tiny_encoder))
+    reviews.drop(columns="verdict").assign(author=np.arange(300) // 10).to_parquet(data)
+    encoder = ("--encoder", str(tiny_encoder))
+    code, said, folder = train(tmp_path, data, "--target", "points", "--group", "author", *encoder)
     assert code == 0, said
+    assert "split by author, 30 groups; training stops by 3 of its 18 (30 rows)" in said
     manifest = read_manifest(folder)
+    assert (manifest.training.rows, manifest.training.validation_rows) == (150, 30)
     assert isinstance(manifest.input, TextInput)
     assert manifest.predicted.target == "points"
     assert any(finding.text.startswith("sensitivity is the gradient of the value") for finding in check_folder(folder))

@@ -201,3 +201,39 @@ def test_categories_that_would_not_fit_into_memory_are_refused_before_training(
     monkeypatch.setattr(memory, "available_bytes", lambda: 1e5)
     with pytest.raises(DataError, match=r"a column for each common category holds 25\.6 kB, which takes about 154 kB"):
         train_plan(plan)
+
+
+def make_visits() -> pd.DataFrame:
+    """Twenty visits of each of 60 patients, who can be told apart and are mostly ill or mostly well throughout."""
+    generator = np.random.default_rng(0)
+    patient = np.repeat(np.arange(60), 20)
+    traits = {f"trait {number}": generator.normal(size=60)[patient] for number in range(3)}
+    usually = generator.random(60) < 0.5
+    symptom = generator.normal(size=1200)
+    ill = np.where(generator.random(1200) < 0.85, usually[patient], symptom > 0)
+    return pd.DataFrame({"patient": patient, **traits, "symptom": symptom, "ill": np.where(ill, "yes", "no")})
+
+
+def test_by_group_training_does_not_go_on_for_what_it_knows_of_the_groups() -> None:
+    options = TableOptions(group="patient", types={f"trait {number}": "number" for number in range(3)})
+    plan = plan_table(make_visits(), "ill", options, 0)
+    estimator = ChainzRuleClassifier((16,), max_epochs=40, patience=5, batch_size=64, learning_rate=0.01)
+    whole = train_plan(plan, estimator=estimator).estimator
+    torn = train_plan(plan._replace(parts=plan.parts._replace(validation=None)), estimator=estimator).estimator
+    assert whole.validation_rows_ == len(plan.parts.training) - len(plan.parts.learned)
+    assert whole.training_rows_ + whole.validation_rows_ == torn.training_rows_ + torn.validation_rows_
+    # Rows of one group on both sides: knowing the patient by heart lowers the loss that training stops by.
+    assert torn.epochs_ > 2 * whole.epochs_
+
+
+def test_by_time_the_newest_training_rows_stop_training_and_a_column_as_new_is_named() -> None:
+    frame = make_loans(600, seed=1).sort_values("since", ignore_index=True)
+    trained = train_table(
+        frame, "paid", options=TableOptions(time="since"), estimator=clone(QUICK).set_params(max_epochs=2)
+    )
+    assert (trained.estimator.training_rows_, trained.estimator.validation_rows_) == (306, 54)
+    assert trained.plan.parts.validation is not None
+    assert trained.plan.parts.validation.tolist() == list(range(306, 360))
+    frame["fresh"] = np.where(np.arange(600) < 310, np.nan, np.arange(600) % 7)
+    with pytest.raises(DataError, match="column 'fresh' has no value in any of the 306 training rows to learn from"):
+        plan_table(frame, "paid", TableOptions(time="since"), 0)

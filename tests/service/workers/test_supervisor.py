@@ -21,7 +21,7 @@ from service.settings import Settings
 from service.workers import worker
 from service.workers.supervisor import Supervisor
 from tests.conftest import Exported
-from tests.service.balancer import METRICS, Balancer, Connection, connecting, post
+from tests.service.balancer import METRICS, READY, Balancer, Connection, connecting, post
 from tests.service.process import REQUIRES_PROC, Process, running
 from tests.service.workers import puppets
 
@@ -219,6 +219,32 @@ def test_workers_leave_by_themselves_when_the_supervisor_is_killed(exported: Exp
         assert len(workers) == 2
         service.process.kill()
         wait_until_gone(workers, 20)
+
+
+def test_a_supervisor_that_is_late_to_stop_loses_nobody_who_has_connected(exported: Exported) -> None:
+    async def scenario(service: Process) -> Balancer:
+        workers, balancer = service.workers(), Balancer(service.port)
+        async with connecting(service.port) as connect:
+            connections = await one_to_each(service, connect)
+            service.process.send_signal(signal.SIGTERM)
+            for connection in connections.values():
+                while (await connection.ask(READY)).status != 503:
+                    await asyncio.sleep(0.01)
+        service.process.send_signal(signal.SIGSTOP)
+        try:
+            clients = [asyncio.create_task(balancer.unpooled()) for _ in range(10)]
+            while any(map(is_running, workers)):
+                await asyncio.sleep(0.05)
+        finally:
+            service.process.send_signal(signal.SIGCONT)
+        await asyncio.gather(*clients)
+        return balancer
+
+    with running(exported.repository, "--workers", "2", "--drain-seconds", "2") as service:
+        balancer = asyncio.run(scenario(service))
+        assert service.process.wait(timeout=20) == 0
+    assert balancer.failures == {}
+    assert balancer.answered > 0
 
 
 def test_a_worker_that_keeps_dying_young_is_replaced_ever_more_slowly(exported: Exported) -> None:
