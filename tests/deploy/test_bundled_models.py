@@ -27,7 +27,7 @@ def test_pima_is_bundled_with_its_held_out_figures() -> None:
 
 @pytest.mark.data
 @pytest.mark.skipif(local_file(pima.FILE) is None, reason=f"{pima.FILE} is not in the folder {DATA_VARIABLE} names")
-def test_the_command_in_the_readme_makes_the_bundled_pima_model_again(tmp_path: Path) -> None:
+def test_the_command_in_the_docs_makes_the_bundled_pima_model_again(tmp_path: Path) -> None:
     bundled = read_manifest(MODELS / "pima" / "1")
     again = read_manifest(TASKS["pima"].export(tmp_path, seed=bundled.training.seed))
     # Another processor may round differently in training; what was learned must still be the same.

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,16 @@ def _section(text: str, title: str) -> str:
 
 
 def _anchors(text: str) -> set[str]:
-    """Every heading's, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    """Every heading's, as GitHub makes them: a link's text alone, and numbers behind those that come again."""
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    seen: Counter[str] = Counter()
+    anchors = set()
+    for heading in re.findall(r"^#{1,6} +(.*?) *$", prose, re.MULTILINE):
+        shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        anchor = re.sub(r"[^\w\- ]", "", shown.lower()).replace(" ", "-")
+        anchors.add(f"{anchor}-{seen[anchor]}" if seen[anchor] else anchor)
+        seen[anchor] += 1
+    return anchors
 
 
 def test_the_curl_gets_the_answer_that_is_shown() -> None:
@@ -85,6 +93,19 @@ def test_every_page_is_linked_from_the_readme() -> None:
         assert page.name == "README.md" or f"](docs/{page.name})" in README, page.name
 
 
+def test_anchors_are_made_as_github_makes_them() -> None:
+    page = "# The paper's table, run again\n```sh\n# not one\n```\n## `train` & [look](x.md)\n## Look_up\n## Look_up\n"
+    assert _anchors(page) == {"the-papers-table-run-again", "train--look", "look_up", "look_up-1"}
+
+
+def test_every_figure_of_the_front_page_is_on_the_page_it_leads_to() -> None:
+    summary = README.split("## Watching it")[1].split("## Where things are")[0]
+    pages = "\n".join(text for page, text in PAGES.items() if page.name != "README.md")
+    shown = set(_figures(summary))
+    assert len(shown) > 50
+    assert shown <= set(_figures(pages))
+
+
 def test_the_canaries_shown_are_such_as_the_service_takes() -> None:
     runbook = (ROOT / "deploy/RUNBOOK.md").read_text(encoding="utf-8")
     shown = re.findall(r"--canary ([^\s`]+)", "\n".join([*PAGES.values(), runbook]))
@@ -125,6 +146,10 @@ def test_its_commands_are_the_projects(command: str) -> None:
     assert command in README
     if command.startswith("make"):
         assert re.search(rf"^{command.split()[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def _figures(text: str) -> list[str]:
+    return re.findall(r"\d+(?:[.,]\d+)*", text)
 
 
 def _rows(text: str) -> list[list[str]]:

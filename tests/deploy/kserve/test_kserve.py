@@ -61,7 +61,7 @@ def test_what_the_storage_holds_is_served_under_the_name_of_the_inference_servic
         answer = httpx2.post(f"{service.url}/v2/models/{name}/infer", json={"id": "a", "inputs": [tensor]}).json()
         assert answer["model_name"] == name
         outputs = {output["name"] for output in answer["outputs"]}
-        # What the README says that nobody may rename.
+        # What deploy/kserve/README.md says that nobody may rename.
         assert {"label", "probabilities", "reliability", "typicality"} <= outputs
         assert httpx2.get(f"{service.url}/v2/health/ready").status_code == 200
 
