@@ -36,7 +36,7 @@ PAINS = {
     "22 one bad member fails the batch": "inference/test_engine.py::one_member_failing_is_refused_alone",
     "23 middleware that leaks": "monitoring/test_metrics.py::a_failing_request_leaves_the_gauge",
     "24 counters that lie": "monitoring/test_metrics.py::refused_rows_are_not_counted",
-    "25 untrusted models and callers": "inference/test_repository.py::a_version_that_cannot_be_trusted",
+    "25 untrusted models and callers": "inference/test_refused_versions.py::a_version_that_cannot_be_trusted",
 }
 
 
