@@ -92,11 +92,11 @@ def plan_table(frame: pd.DataFrame, target: str, options: TableOptions, seed: in
     parts = _split(table.iloc[labelled], planned, options, seed)
     if planned.imbalanced:
         rare, common = (planned.classes[int(place(planned.counts))] for place in (np.argmin, np.argmax))
+        stratified = "every part of the split has its share of it, and " if parts.validation is None else ""
         notes.append(
-            f"{rare} is rare beside {common} ({planned.counts.min():,} and {planned.counts.max():,} rows): every part "
-            "of the split has its share of it, and rows are not weighted, so that probabilities stay those of the "
-            f"classes as they come; few rows will be labelled {rare}, so decide by its probability and by what "
-            "mistakes cost"
+            f"{rare} is rare beside {common} ({planned.counts.min():,} and {planned.counts.max():,} rows): "
+            f"{stratified}rows are not weighted, so that probabilities stay those of the classes as they come; few "
+            f"rows will be labelled {rare}, so decide by its probability and by what mistakes cost"
         )
     of_labelled = {name: column[labelled] for name, column in values.items()}
     for name, column in of_labelled.items():

@@ -97,7 +97,9 @@ def test_a_rare_class_is_said_and_in_every_part() -> None:
     frame = make_loans(1000, seed=3)
     frame["paid"] = np.where(np.arange(1000) % 25 == 0, "late", "yes")
     plan = plan_table(frame, "paid", TableOptions(), 0)
-    assert "late is rare beside yes (40 and 960 rows)" in plan.notes[-1]
+    assert "late is rare beside yes (40 and 960 rows): every part of the split has its share" in plan.notes[-1]
+    by_time = plan_table(frame, "paid", TableOptions(time="since"), 0)
+    assert "late is rare beside yes (40 and 960 rows): rows are not weighted" in by_time.notes[-1]
     assert [np.bincount(plan.target.codes[part])[0] for part in plan.parts[:3]] == [24, 8, 8]
 
 
